@@ -48,6 +48,12 @@ CERT_FILES = (
 )
 """Files with the certificate authorities that a machine trusts."""
 
+SECRET_LENGTHS = {
+    **dict.fromkeys(("SECRET_KEY", "AUTH_SHARED_SECRET"), operator_secrets.MIN_SECRET_LENGTH),
+    "METRICS_TOKEN": MIN_TOKEN_LENGTH,
+}
+"""Minimum lengths of the secrets that must not be guessable, characters."""
+
 NAMES = {str(field.alias) for field in Settings.model_fields.values()}
 AS_NUMBER = "autonomous_system_number"
 
@@ -200,7 +206,7 @@ def _environment(given: Mapping[str, Any]) -> str:
 
 def _databases(name: str, text: str, instance: Path, remedy: str) -> str:
     """The absolute paths of the files in `text`. Raises SettingsError for a file that cannot be used."""
-    files = [str(instance / name) for name in text.split(os.pathsep) if name]
+    files = [str(instance / file) for file in text.split(os.pathsep) if file]
     for file in files:
         try:
             open(file, "rb").close()  # for the system's reason
@@ -254,11 +260,7 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
             ("ADMIN_EMAIL", "ADMIN_PASSWORD") if settings.admin_email else ("ADMIN_PASSWORD", "ADMIN_EMAIL")
         )
         raise SettingsError(f"{missing} is missing: {given} is set, and the first admin needs both.")
-    if settings.environment == "production" and settings.app_url.startswith("http:"):
-        raise SettingsError("APP_URL is an http address, which is allowed only in development. Use https.")
-    if settings.smtp_url and not settings.public_url:
-        raise SettingsError("PUBLIC_URL is missing: SMTP_URL is set, and links in emails start with PUBLIC_URL.")
-    if conflict := trusted_issuer.problem(settings):
+    if conflict := settings.conflict()[1] or trusted_issuer.problem(settings):
         raise SettingsError(conflict)
     if on_render and not settings.allow_ephemeral_storage and database_url.is_ephemeral(settings.database_url):
         raise SettingsError(
@@ -271,14 +273,11 @@ def _refuse_weak_secrets(settings: Settings) -> None:
     """Refuse guessable secrets in production (`koyjabo.base.settings.operator_secrets`). Raises SettingsError."""
     if settings.environment != "production":
         return
-    why = operator_secrets.weakness(settings.secret_key) if settings.secret_key else "is missing: production needs one"
-    if why:
-        raise SettingsError(f"SECRET_KEY {why}; {operator_secrets.MAKE_ONE}.")
-    why = operator_secrets.weakness(settings.metrics_token, MIN_TOKEN_LENGTH) if settings.metrics_token else None
-    if why:
-        raise SettingsError(f"METRICS_TOKEN {why}; {operator_secrets.MAKE_ONE}.")
-    why = operator_secrets.weakness(settings.auth_shared_secret) if settings.auth_shared_secret else None
-    if why:
-        raise SettingsError(f"AUTH_SHARED_SECRET {why}; {operator_secrets.MAKE_ONE}.")
+    if not settings.secret_key:
+        raise SettingsError(f"SECRET_KEY is missing: production needs one; {operator_secrets.MAKE_ONE}.")
+    for name, shortest in SECRET_LENGTHS.items():
+        secret = settings.text_of(name)
+        if secret and (why := operator_secrets.weakness(secret, shortest)):
+            raise SettingsError(f"{name} {why}; {operator_secrets.MAKE_ONE}.")
     if settings.admin_password and operator_secrets.is_obvious(settings.admin_password, settings.admin_email):
         raise SettingsError("ADMIN_PASSWORD is easy to guess; choose another one.")

@@ -27,7 +27,7 @@ from support.servers.server import Server
 
 from koyjabo.base.cluster import redis_client
 from koyjabo.base.core.identity import Account
-from koyjabo.base.database import executor
+from koyjabo.base.database import executor, sqlite
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.logs import request_id
 from koyjabo.communities import communities
@@ -128,6 +128,7 @@ def patient_database() -> Iterator[None]:
             (executor, "TRANSACTION_LIMIT_S"),
         ):
             patch.setattr(module, name, 60.0)
+        patch.setattr(sqlite.connect, "__defaults__", (60.0, None))  # of `timeout_s`, for the tests' own queries
         yield
 
 

@@ -106,14 +106,14 @@ REACHED_BY_A_VISIT = """
 base.network: accept_language address_owners campaigns client_address crawlers location_finder location_names
  origins rate_limiter
 base.database: batch_worker executor file_lock json_rows outage_causes postgres sqlite timelines
-web: blueprints current fast_path.fast_path fast_path.request_context http.paths http.responses limits.limits
+web: blueprints current fast_path.fast_path fast_path.request_context http.paths http.responses
  login.tokens openapi.describe openapi.response_specs schemas.bodies schemas.fields schemas.validators
 people.audit: log
 presence: visitors.active_visitors visitors.visitor_sockets
 """
 """Other packages that `counting` imports to register a visit, apart from core and models. A feature that needs visits
-follows the counter (`Visits.follow`) instead: this list may only get shorter. `http.paths` and `limits.limits` are
-there because the API declares its paths and its refusals.
+follows the counter (`Visits.follow`) instead: this list may only get shorter. `http.paths` is there because the API
+declares its paths.
 """
 
 FILES = {

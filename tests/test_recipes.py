@@ -18,6 +18,16 @@ BUILT = ("koyjabo/static/vendor", "koyjabo/static/min", "koyjabo/base/network/da
 FENCE = re.compile(r"^( *)```\w*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 PLACE = re.compile(r"(?:# |<!-- )(\S+), (before|after the entry|after) ([^\n]+?)(?: -->)?\n")
 
+
+class Edit(NamedTuple):
+    """A code block of a recipe: what to insert before or after a line of a file."""
+
+    file: str
+    where: str
+    anchor: str
+    text: str
+
+
 DIMENSION = """
 from support.people.admins import panel
 from support.people.page_readers import words
@@ -27,15 +37,101 @@ from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.visits import visit_list
 
 
-def test_a_new_dimension_is_in_reports_on_the_page_and_in_the_export(site):
-    for visitor, page in (("ayesha", "/posts/a"), ("karim", "/posts/b"), ("rahim", "/fares")):
-        site.register(visitor, page=page)
-    today = site.services.clock.today()
-    breakdown = site.services[Insights].breakdown(ReportQuery(today, today), "folder")
-    assert [(row.value, row.sums.visits) for row in breakdown.rows] == [("/posts", 2), ("/fares", 1)]
-    assert "Folder" in words(panel(site).get("/admin/?range=today"))
-    assert "folder" in visit_list.EXPORT_COLUMNS
+def test_a_new_dimension_is_in_reports_in_its_own_order_on_the_page_and_in_the_export(site):
+    site.time.go_to("2026-11-30T12:00:00+06:00")  # a Monday
+    site.register("ayesha")
+    site.time.pass_(hours=24)
+    for visitor in ("karim", "rahim"):
+        site.register(visitor)
+    breakdown = site.services[Insights].breakdown(ReportQuery("2026-11-30", "2026-12-01"), "weekday")
+    assert [(row.value, row.sums.visits) for row in breakdown.rows] == [("1", 1), ("2", 2)]
+    assert "Day of the week" in words(panel(site).get("/admin/?range=today&tabs=weekday"))
+    assert "weekday" in visit_list.EXPORT_COLUMNS
 """
+COLUMNS = """
+import csv
+import io
+from collections import Counter
+
+from support.application.site import Site
+from support.sites.full_site import fill, quiet, use_small_blocks
+
+from koyjabo.base.core.identity import Account
+from koyjabo.base.core.spreadsheet import plain
+from koyjabo.columns.query.report_query import Filter, ReportQuery
+from koyjabo.counting.models import Visit
+from koyjabo.reports.visits import export_file
+from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
+from koyjabo.upkeep.personal_data.personal_data import PersonalData
+from koyjabo.upkeep.retention.erasure import Erasure
+from koyjabo.upkeep.retention.retention import Retention
+
+ALL = ReportQuery("2020-01-01", "2030-01-01")
+
+
+def check(site):
+    file = io.BytesIO()
+    export_file.stream(site.services[VisitList], file, VisitFilter(), quiet)
+    visits = list(csv.DictReader(io.StringIO(file.getvalue().decode())))
+    for name in Visit.__table__.columns.keys():
+        dimension = f"stored_{name}"
+        rows = site.reports.breakdown(ALL, dimension, 1000).rows
+        assert {row.value: row.sums.visits for row in rows} == Counter(plain(visit[dimension]) for visit in visits)
+        chosen = ALL.within({dimension: Filter(frozenset([rows[0].value]))})
+        assert site.reports.summary(chosen).figures.visits == rows[0].sums.visits
+    assert site.reports.breakdown(ALL, "stored_is_bot").rows[0].value in ("bool True", "bool False")
+
+
+def test_any_column_has_the_same_value_everywhere_after_erasing_retention_and_a_restart(sqlite_database, monkeypatch):
+    use_small_blocks(monkeypatch)
+    with Site(sqlite_database.url) as site:
+        fill(site)
+        check(site)
+        ((user_id,),) = site.rows("SELECT user_id FROM visits WHERE user_id IS NOT NULL")
+        site.services[PersonalData].delete(Account(user_id, "karim@example.com", "karim", False))
+        site.services[Erasure].forget("v1")
+        check(site)
+        site.time.pass_(hours=26 * 24)
+        site.services[Retention].reduce_user_agents()
+        check(site)
+        site.reduce(30)
+        check(site)
+    with Site(sqlite_database.url, site.time) as site:
+        check(site)
+"""
+ANY_COLUMN = (
+    Edit(
+        "koyjabo/columns/dimensions/readers.py",
+        "after",
+        'Reader(("country", CITY_NAME)',
+        """    *(
+        Reader((f"stored_{name}",), (name,), lambda value: (f"{type(value).__name__} {value}",))
+        for name in Visit.__table__.columns.keys()
+    ),
+""",
+    ),
+    Edit(
+        "koyjabo/columns/dimensions/readers.py",
+        "after",
+        "from koyjabo.base.network.campaigns",
+        "from koyjabo.counting.models import Visit\n",
+    ),
+    Edit(
+        "koyjabo/columns/dimensions/dimensions.py",
+        "after",
+        "page_dimension(VIEWED_PAGE",
+        """    *(Dimension(f"stored_{name}", name) for name in Visit.__table__.columns.keys()),
+""",
+    ),
+    Edit(
+        "koyjabo/columns/dimensions/dimensions.py",
+        "after",
+        "from koyjabo.base.core.urls",
+        "from koyjabo.counting.models import Visit\n",
+    ),
+)
+"""A dimension for each column, which shows its type and value."""
+
 SETTING = """
 from support.application.site import Site
 from support.people.accounts import PASSWORD
@@ -58,15 +154,6 @@ def test_a_new_setting_is_read_from_the_environment(sqlite_database):
     with Site(sqlite_database.url, REFERRERS="host") as site:
         assert site.services[Settings].referrers == "host"
 """
-
-
-class Edit(NamedTuple):
-    """A code block of a recipe: what to insert before or after a line of a file."""
-
-    file: str
-    where: str
-    anchor: str
-    text: str
 
 
 def edits(recipe: str) -> list[Edit]:
@@ -120,7 +207,11 @@ def run(folder: Path, *arguments: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_a_dimension_and_a_setting_can_be_added_as_the_guide_says(copy):
+def run_tests(folder: Path, *tests: str) -> None:
+    run(folder, "-m", "pytest", "-n", "0", "-o", "cache_dir=.cache", *tests)
+
+
+def test_what_the_guide_adds_is_where_the_guide_says(copy):
     for recipe in ("A report dimension", "A setting"):
         code_blocks = edits(recipe)
         assert len({edit.file for edit in code_blocks if edit.file.startswith("koyjabo/")}) <= 2
@@ -129,15 +220,8 @@ def test_a_dimension_and_a_setting_can_be_added_as_the_guide_says(copy):
     (copy / "tests/test_dimension.py").write_text(DIMENSION)
     (copy / "tests/test_setting.py").write_text(SETTING)
     fields = "tests/test_specification.py::test_the_specification_lists_the_fields_of_the_code"
-    run(
-        copy,
-        "-m",
-        "pytest",
-        "-n",
-        "0",
-        "-o",
-        "cache_dir=.cache",
-        "tests/test_dimension.py",
-        "tests/test_setting.py",
-        fields,
-    )
+    run_tests(copy, "tests/test_dimension.py", "tests/test_setting.py", fields)
+    for edit in ANY_COLUMN:
+        apply(edit, copy)
+    (copy / "tests/test_any_column.py").write_text(COLUMNS)
+    run_tests(copy, "tests/test_any_column.py")

@@ -39,6 +39,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     i18n.init_app(app)
     static_files.set_up(app, is_development)
     interfaces = list(features.interfaces())
+    features.fill_registries()
     for interface in interfaces:
         if hasattr(interface, "init_app"):
             interface.init_app(app)

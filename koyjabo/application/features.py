@@ -6,6 +6,8 @@ A feature is a package whose `__init__.py` has
 - `INTERFACES`: modules that add blueprints (`bp`), filters or handlers (`init_app`) to every application. They are
   loaded before the server forks workers.
 - `TABLES`: modules with its tables.
+- `FILLS`: what it adds to registries of earlier features (see `base.core.registry`): a constant as
+  `module:NAME`, by registry. The constant has the registry's type (`tests/application/test_registries.py`).
 - `UPKEEP`: what it says about its rows, as `module:class` of `UpkeepRules` (see `base.database.upkeep_rules`).
 - `COMMANDS`: the commands of `koyjabo`, by name, as `module:function`. They are loaded when they are called.
 
@@ -15,6 +17,7 @@ Such an `__init__.py` imports nothing when it is loaded, because the server has 
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 FEATURES = (
     "upkeep.stored_settings",
@@ -72,20 +75,28 @@ def interfaces() -> Iterator[ModuleType]:
             yield import_module(f"{package.__name__}.{name}")
 
 
+def fill_registries() -> None:
+    """Load what the features add to registries, and add it, in the order of the features. Idempotent."""
+    from koyjabo.base.core.registry import Registry
+
+    for package in packages():
+        for registry, entries in getattr(package, "FILLS", {}).items():
+            named(f"koyjabo.{registry}").fill(named(f"{package.__name__}.{entries}"))
+    Registry.are_filled = True
+
+
 def load_tables() -> None:
     """Load the tables of all features, so that SQLAlchemy knows them, and the rules for their rows. Idempotent."""
-    from koyjabo.base.database import upkeep_rules
+    from koyjabo.base.database.upkeep_rules import RULES_OF_FEATURES
 
     for module in SHARED_TABLES:
         import_module(module)
-    rules = []
     for package in packages():
         for name in getattr(package, "TABLES", ()):
             import_module(f"{package.__name__}.{name}")
         for name in getattr(package, "UPKEEP", ()):
-            module, _, kind = name.partition(":")
-            rules.append(getattr(import_module(f"{package.__name__}.{module}"), kind)())
-    upkeep_rules.use(rules)
+            reference = f"{package.__name__}.{name}"
+            RULES_OF_FEATURES.fill({reference: named(reference)()})
 
 
 def commands() -> dict[str, str]:
@@ -95,3 +106,9 @@ def commands() -> dict[str, str]:
         for package in packages()
         for name, function in getattr(package, "COMMANDS", {}).items()
     }
+
+
+def named(reference: str) -> Any:
+    """What a reference such as `koyjabo.people.audit.log:ACTION_LABELS` names. Loads its module."""
+    module, _, name = reference.partition(":")
+    return getattr(import_module(module), name)

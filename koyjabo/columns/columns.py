@@ -3,12 +3,12 @@
 """
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 from koyjabo.base.core.runtime import Advance
 from .block_writer import BlockWriter
-from .blocks import block_queries
+from .blocks import block_queries, state_queries
 from .blocks.state_queries import DatabaseSession, RowState
-from .column_reading import ColumnReading
 from .events.event_ledger import EventLedger
 from .events.new_event import NewEvents, Recorded
 from .row_change import RowChange
@@ -16,6 +16,28 @@ from .sums.length_counts import LengthCounts
 from .sums.running_sums import RunningSums
 
 __all__ = ["ColumnReading", "Columns", "LengthCounts", "RowChange", "RowState"]
+
+
+class ColumnReading:
+    """What one snapshot of the database has."""
+
+    def __init__(self, session: DatabaseSession, sums: RunningSums) -> None:
+        self._session, self._sums = session, sums
+
+    @cached_property
+    def state(self) -> RowState:
+        return state_queries.read_state(self._session)
+
+    @cached_property
+    def sums(self) -> RunningSums:
+        """The rows and their sums. Reads all new rows on first use. Raises StillCounting."""
+        self._sums.refresh(self._session)
+        return self._sums
+
+    @property
+    def behind(self) -> int:
+        """The number of visits without a block, at most MAX_COUNTED_VISITS."""
+        return block_queries.backlog(self._session)[0]
 
 
 class Columns:

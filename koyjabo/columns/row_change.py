@@ -1,6 +1,7 @@
 """Corrects columns in a transaction that changes rows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from koyjabo.counting.evidence import queries as attendance_queries
 from .blocks import block_queries, row_queries, state_queries
@@ -27,6 +28,13 @@ class RowChange:
     def visits(self, ids: Collection[int]) -> None:
         """Correct the blocks of these visits, which were changed in this transaction."""
         block_queries.correct(self._session, VISIT_BLOCKS, ids, row_queries.visits(self._parser))
+
+    def read_differently(self, rows: Iterable[Any], changes: Iterable[Mapping[str, Any]]) -> set[int]:
+        """Return the ids of the visits that have other values in reports after these changes of their columns. `rows`
+        have all columns, from before.
+        """
+        of, changed = self._parser.of, zip(rows, changes, strict=True)
+        return {row.id for row, new in changed if of(row._mapping) != of({**row._mapping, **new})}
 
     def most_visits(self, after: int, upto: int) -> None:
         """Remove the blocks of visits with ids after `after`, up to `upto`, because many of these were changed. They

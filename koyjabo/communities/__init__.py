@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
 INTERFACES = ("ui", "api.communities", "api.by_ref", "pages", "admin")
 UPKEEP = ("upkeep_queries:CommunityRules",)
+FILLS = {
+    "people.audit.log:ACTION_LABELS": "communities:COMMUNITY_ACTIONS",
+}
 
 
 def register(base: "Base") -> None:

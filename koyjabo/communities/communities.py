@@ -20,7 +20,7 @@ from koyjabo.base.database.rows import Slice, length, ordered_by, slice_of
 from koyjabo.base.database.search import has_words, sought
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.models import Adjustment, DailyVisits
-from koyjabo.people.audit.log import ACTION_LABELS, community_subject
+from koyjabo.people.audit.log import community_subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.people.models import Community, Membership, User
 from . import member_queries, memberships, queries
@@ -34,7 +34,8 @@ MAX_FOUNDED_COMMUNITIES = 20
 LISTED_POLL_S = 1.0
 """Interval between calls to `refresh_listed`, s."""
 
-ACTION_LABELS |= {
+COMMUNITY_ACTIONS = {
+    **memberships.MEMBER_ACTIONS,
     "community.create": N_("Community created"),
     "community.change": N_("Community changed"),
     "community.archive": N_("Community archived"),

@@ -12,7 +12,7 @@ from koyjabo.base.database.rows import Slice
 from koyjabo.counting.daily_people import SLOT_S, user
 from koyjabo.counting.models import Person, PersonDay
 from koyjabo.people.accounts.models import Invitation
-from koyjabo.people.audit.log import ACTION_LABELS, community_subject
+from koyjabo.people.audit.log import community_subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.people.models import Community, Membership, User
 from . import member_queries, queries, roles
@@ -20,7 +20,7 @@ from .roles import ADMIN, MEMBER, Access
 
 NOT_A_MEMBER = N_("This person is not a member of this community.")
 
-ACTION_LABELS |= {
+MEMBER_ACTIONS = {
     "member.add": N_("Member added"),
     "member.invite": N_("Person invited"),
     "member.withdraw": N_("Invitation revoked"),

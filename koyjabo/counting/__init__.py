@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 INTERFACES = ("api", "pixel", "pages")
 COMMANDS = {"stats": "cli:stats"}
 TABLES = ("models",)
+FILLS = {
+    "people.audit.log:ACTION_LABELS": "rollback_queries:ROLLBACK_ACTIONS",
+    "web.limits.limits:LIMIT_SENTENCES": "api:VISIT_LIMITS",
+}
 
 
 def register(base: "Base") -> None:

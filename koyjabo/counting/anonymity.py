@@ -16,7 +16,7 @@ from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.network import user_agents
-from . import day_secret_queries
+from . import queries
 from .models import CLEARED_COLUMNS
 from .records import NewVisit, VisitKey
 
@@ -95,7 +95,7 @@ class Anonymity:
         self._secrets = {day: secret for day, secret in self._secrets.items() if day in days}
         if self._swept_for != min(days) and self._clock.allows_removal:
             try:
-                self._database.write(day_secret_queries.delete_day_secrets, min(days))
+                self._database.write(queries.delete_day_secrets, min(days))
             except LedgerUnavailable:
                 return  # the next call tries again
             self._swept_for = min(days)
@@ -112,9 +112,9 @@ class Anonymity:
 
     def _load(self, day: str) -> bytes:
         """The secret of a day. The first worker that needs it creates it."""
-        secret = self._database.read(day_secret_queries.day_secret, day)
+        secret = self._database.read(queries.day_secret, day)
         if secret is None:
-            secret = self._database.write(day_secret_queries.make_day_secret, day, secrets.token_hex(DAY_SECRET_BYTES))
+            secret = self._database.write(queries.make_day_secret, day, secrets.token_hex(DAY_SECRET_BYTES))
         return bytes.fromhex(secret)
 
     def _valid_days(self) -> list[str]:

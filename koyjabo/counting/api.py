@@ -24,7 +24,6 @@ from koyjabo.web.fast_path.fast_path import fast_path
 from koyjabo.web.fast_path.request_context import RequestContext
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import JSON_CONTENT, PlainResponse, json_response, names_tag, revalidated
-from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import describe
 from .incoming import register, register_all
@@ -41,9 +40,9 @@ declare(bp, "/api/stats", PathPolicy.ANYONE, tag="visits")
 declare(bp, "/api/pulse", PathPolicy.ANYONE, tag="visits")
 declare(bp, "/api/visits", PathPolicy.OWN, tag="visits")
 
-limits.refuse_with(
+VISIT_LIMITS = dict.fromkeys(
+    ("registrations", "visits"),
     "Too many visits at once. This one was not counted; wait as long as Retry-After says, then send it again.",
-    *("registrations", "visits"),
 )
 
 

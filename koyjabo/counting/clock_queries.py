@@ -12,8 +12,9 @@ REFILING_STATE = "refiling"
 """Until all is filed again: the first visit, and the last certain time (`known_ms`)."""
 
 SELECT_LATEST = text("""
-SELECT (SELECT max(day) FROM daily_visits WHERE scope = 'site'),
-       (SELECT max(ended_ms) FROM nightly_work WHERE name = 'retention')
+SELECT (SELECT 1000 * max(hour_s) FROM hourly_visits WHERE scope = 'site'),
+       (SELECT max(at_ms) FROM (SELECT at_ms FROM events ORDER BY id DESC LIMIT 100) AS newest),
+       (SELECT max(seen_ms) FROM nightly_work WHERE name = 'retention')
 """)
 # Several workers wait at the same time. The one that has waited longest is right.
 STORE_STATE = text("""
@@ -40,8 +41,9 @@ class StoredState(NamedTuple):
 class ClockFacts(NamedTuple):
     """What the database knows about the time."""
 
-    newest_day: str  # the latest day with a visit; "" without visits
-    night_ms: int  # when the latest nightly work ended; 0 before the first
+    hour_ms: int  # the latest hour with a visit; like the next fields, 0 if there is none
+    event_ms: int  # the latest of the newest events
+    night_ms: int  # when the latest nightly work was last under way
     states: dict[str, StoredState]
 
     def state(self, name: str) -> StoredState:
@@ -49,10 +51,10 @@ class ClockFacts(NamedTuple):
 
 
 def read_clock(session: Session) -> ClockFacts:
-    newest_day, night_ms = session.execute(SELECT_LATEST).one()
+    hour_ms, event_ms, night_ms = (at_ms or 0 for at_ms in session.execute(SELECT_LATEST).one())
     columns = (ClockState.name, *(getattr(ClockState, name) for name in StoredState._fields))
     states = {name: StoredState(*values) for name, *values in session.execute(select(*columns))}
-    return ClockFacts(newest_day or "", night_ms or 0, states)
+    return ClockFacts(hour_ms, event_ms, night_ms, states)
 
 
 def store_state(session: Session, name: str, state: StoredState) -> None:

@@ -1,11 +1,11 @@
 """Judges the system's clock: it may be wrong, in doubt, or ahead (decision 130)."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from koyjabo.base.cluster.workers import Worker, host_name
+from koyjabo.base.cluster.workers import Worker, machine_id
 from koyjabo.base.core.clock import DAY_MS, MINUTE_MS, Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database.executor import DatabaseExecutor
@@ -31,8 +31,8 @@ STATE_STORE_MS = 5_000
 ANSWER_KEPT_MS = {CLOCK_ANSWER: DAY_MS, VISITS_ANSWER: 30 * DAY_MS}
 """How far the clock may show another time than when it was answered, so that the answer still holds, ms."""
 
-MAX_ZONE_LEAD_MS = 26 * 3_600_000
-"""How much later a day may begin after a change of TIMEZONE, ms."""
+READ_INTERVAL_MS = 1_500
+"""After this time, the next tick reads the database, ms: every 2 s. While something is unclear, every tick does."""
 
 SET_CLOCK = "Set the machine's clock from the network (NTP)"
 
@@ -44,11 +44,7 @@ class ClockReading(NamedTuple):
     system_ms: int
     newest_ms: int  # the time that the newest visit is filed at; 0 without visits
     differing: tuple[tuple[str, int], ...] = ()  # other machines whose clock differs by more than a day, and their time
-
-    @property
-    def is_later(self) -> bool:
-        """Whether visits are filed more than a day later than the clock."""
-        return self.newest_ms - self.system_ms > DAY_MS
+    is_later: bool = False  # whether visits or events are filed more than a day later than the clock
 
 
 class Wait:
@@ -86,6 +82,7 @@ class ClockWatch:
         self._counter = counter
         self._workers = workers
         self._facts: ClockFacts | None = None  # None before the first read
+        self._read_ms = 0  # elapsed
         self._line_ms: int | None = None  # how far the system's clock was ahead of the monotonic one
         self._doubt: Wait | None = None
         self._ahead: Wait | None = None
@@ -110,38 +107,36 @@ class ClockWatch:
     def doubt(self) -> StoredState:
         return self._doubt.state if self._doubt else StoredState()
 
-    def tick(self) -> None:
-        """Judge the clock. Never raises."""
-        with suppress(LedgerUnavailable):  # the next tick tries again
-            self._facts = self._database.read(clock_queries.read_clock)
-        if self._facts is None:
-            return
+    def tick(self, reads: bool = False) -> None:
+        """Judge the clock. With `reads`, by what the database knows now. Never raises."""
+        elapsed_ms = self._clock.elapsed_ms()
+        is_unclear = self._doubt or self._ahead or self._facts is None
+        if reads or is_unclear or elapsed_ms - self._read_ms >= READ_INTERVAL_MS:
+            with suppress(LedgerUnavailable):  # the next tick tries again
+                self._facts, self._read_ms = self._database.read(clock_queries.read_clock), elapsed_ms
+        if self._facts is not None:
+            self._judge(self._facts)
+
+    def _judge(self, facts: ClockFacts) -> None:
         counter, system_ms = self._counter(), self._clock.system_ms()
-        newest_ms = self._newest_ms(self._facts, counter)
-        self._watch_lead(self._facts, system_ms, newest_ms)
+        # An earlier visit may be filed in a later hour.
+        newest_ms = max(counter.last_ms or 0, facts.hour_ms)
+        self._watch_lead(facts, system_ms, newest_ms)
         verdict = self._verdict(system_ms, newest_ms)
         if verdict == RIGHT_CLOCK:
             is_answered = newest_ms - system_ms > DAY_MS
             self._clock.follow(0 if is_answered else newest_ms - DAY_MS)
             self._end_doubt()
         else:
-            self._hold(self._facts, counter, system_ms, newest_ms)
+            self._hold(facts, counter, system_ms, newest_ms)
         differing = tuple(
-            {
-                worker.host: worker.clock_ms for worker in self._others() if abs(worker.clock_ms - system_ms) > DAY_MS
-            }.items()
+            (worker.host, worker.clock_ms) for worker in self._others() if abs(worker.clock_ms - system_ms) > DAY_MS
         )
         self._log(verdict, newest_ms - system_ms)
-        self.reading = ClockReading(verdict, system_ms, newest_ms, differing)
+        is_later = max(newest_ms, facts.event_ms) - system_ms > DAY_MS
+        self.reading = ClockReading(verdict, system_ms, newest_ms, differing, is_later)
         self.due_answer = self._due_answer() if verdict == DOUBTED_CLOCK else ""
         self._clock.allows_removal = verdict == RIGHT_CLOCK and self._ahead is None and not differing
-
-    def _newest_ms(self, facts: ClockFacts, counter: CounterSnapshot) -> int:
-        """The time that the newest visit is filed at. An earlier visit may be filed on a later day."""
-        of_day = 0
-        with suppress(ValueError):  # there is none
-            of_day = 1000 * self._clock.began_s(facts.newest_day) - MAX_ZONE_LEAD_MS
-        return max(counter.last_ms or 0, of_day)
 
     def _verdict(self, system_ms: int, newest_ms: int) -> str:
         if system_ms < self._clock.release_ms:
@@ -176,12 +171,14 @@ class ClockWatch:
     def _has_majority(self) -> bool:
         """Whether more machines show the time of this one than show the time of the visits."""
         reading = self.reading
-        hosts = {worker.host: worker.clock_ms for worker in self._others()}.values()
-        agreeing = sum(abs(clock_ms - reading.system_ms) <= DAY_MS for clock_ms in hosts)
-        return 1 + agreeing > sum(reading.newest_ms - clock_ms <= DAY_MS for clock_ms in hosts)
+        others = self._others()
+        agreeing = sum(abs(worker.clock_ms - reading.system_ms) <= DAY_MS for worker in others)
+        return 1 + agreeing > sum(reading.newest_ms - worker.clock_ms <= DAY_MS for worker in others)
 
-    def _others(self) -> list[Worker]:
-        return [worker for worker in self._workers() if worker.clock_ms and worker.host != host_name()]
+    def _others(self) -> Collection[Worker]:
+        """A worker of each other machine."""
+        own = machine_id()
+        return {w.machine: w for w in self._workers() if w.clock_ms and w.machine != own}.values()
 
     def _watch_lead(self, facts: ClockFacts, system_ms: int, newest_ms: int) -> None:
         """Notice a clock that is more than a day ahead of the latest known time."""

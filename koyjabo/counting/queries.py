@@ -1,11 +1,13 @@
-"""Queries about visits outside of the ledger: ids by time, recent visits, a visit by number, sums by hour and day."""
+"""Queries about visits outside of the ledger: ids by time, recent visits, a visit by number, sums by hour and day,
+secrets of anonymous visits by day.
+"""
 
 import sqlite3
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, Select, bindparam, case, func, select, text
+from sqlalchemy import Engine, Select, bindparam, case, delete, func, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -15,9 +17,11 @@ from koyjabo.base.core.identity import DELETED_ID
 from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import ids_between
 from koyjabo.base.models import SITE, Scope
-from .models import Adjustment, DailyVisits, HourlyVisits, Visit
+from .models import Adjustment, DailyVisits, DaySecret, HourlyVisits, Visit
 
 SITE_EPOCH = select(Counter.epoch).where(Counter.scope == SITE)
+
+ADD_DAY_SECRET = text("INSERT INTO day_secrets (day, secret) VALUES (:day, :secret) ON CONFLICT DO NOTHING")
 
 LARGEST_NUMBER = 2**62
 """The highest visit number to search for. Adjustments are far smaller, so the resulting id fits into 64 bits."""
@@ -148,3 +152,19 @@ def visits_in_hours(session: Session, scope: Scope, hours: Sequence[int]) -> dic
     rows = select(HourlyVisits.hour_s, HourlyVisits.visits)
     rows = rows.where(HourlyVisits.scope == scope, HourlyVisits.hour_s.in_(hours))
     return {row.hour_s: row.visits for row in session.execute(rows)}
+
+
+def day_secret(session: Session, day: str) -> str | None:
+    return session.execute(select(DaySecret.secret).where(DaySecret.day == day)).scalar_one_or_none()
+
+
+def make_day_secret(session: Session, day: str, secret: str) -> str:
+    """Store `secret`, unless the day already has one. Returns the day's secret."""
+    session.execute(ADD_DAY_SECRET, {"day": day, "secret": secret})
+    return session.execute(select(DaySecret.secret).where(DaySecret.day == day)).scalar_one()
+
+
+def delete_day_secrets(session: Session, before: str) -> None:
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(text("PRAGMA secure_delete = ON"))  # overwrites the deleted bytes
+    session.execute(delete(DaySecret).where(DaySecret.day < before))

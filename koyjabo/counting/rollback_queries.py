@@ -12,7 +12,7 @@ from koyjabo.base.core.errors import UnusableDatabase
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.models import Counter, DatabaseIdentity
 from koyjabo.base.models import SITE, Scope
-from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
+from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.models import Community
 from .high_water import HighWaterMark
 from .models import ROLLED_BACK_TOTAL, Adjustment
@@ -37,7 +37,7 @@ ROLLED_BACK_ACTION = "ledger.rolled_back"
 ACCEPT_ACTION = "ledger.accept"
 ROLLBACK_REASON = "the database went back"
 
-ACTION_LABELS |= {
+ROLLBACK_ACTIONS = {
     ACCEPT_ACTION: N_("Server accepted"),
     ROLLED_BACK_ACTION: N_("Database rolled back"),
 }

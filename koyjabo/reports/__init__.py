@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
 INTERFACES = ("api.community_reports", "api.events", "api.reports", "pages.community_reports")
 TABLES = ("models",)
+FILLS = {
+    "web.limits.limits:LIMIT_SENTENCES": "api.events:EVENT_LIMITS",
+}
 
 
 def register(base: "Base") -> None:
@@ -16,9 +19,8 @@ def register(base: "Base") -> None:
     from koyjabo.web.panel.navigation import OVERVIEW_SECTION, Navigation, Shortcut
     from .community_people import Reports
     from .community_signals import CommunitySignals
-    from .dashboard_data import DashboardData
+    from .dashboard_data import DashboardData, bind_tracker
     from .engine.insights import Insights
-    from .tracker import bind_tracker
     from .ui.cards import COMMUNITY_CARDS
     from .ui.live_views import LiveViews
 

@@ -1,4 +1,4 @@
-"""The data of community dashboards."""
+"""The data of community dashboards, and of the tracker of host programs (`koyjabo.presence.visitor_tracker`)."""
 
 from typing import Any
 
@@ -6,8 +6,11 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.models import Scope
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
+from koyjabo.people.accounts.services import AccountServices
 from koyjabo.presence.members.arrivals import ArrivalCounter
 from koyjabo.presence.members.online_members import OnlineMembers
+from koyjabo.presence.members.peaks import Peaks
+from koyjabo.presence.members.tracker import TrackerServices, bind
 from .community_people import Reports, Visitors
 
 MAX_NAMED_PEOPLE = 50
@@ -47,3 +50,20 @@ def people(visitors: Visitors) -> dict[str, int]:
         "anonymous_visitors": visitors.people.anonymous,
         "total_unique_visitors": sum(visitors.people),
     }
+
+
+def bind_tracker(base: Base) -> None:
+    """Connect the tracker to an application's services."""
+    services = base.services
+    report = services[Reports]
+    bind(
+        TrackerServices(
+            members=services[OnlineMembers],
+            peaks=services[Peaks],
+            today=lambda scope: people(report.today(scope)),
+            start=services.start,
+            communities=services[CommunityServices].directory.ids,
+            places=services[AccountServices].sessions.places,
+            now_ms=services.clock.now_ms,
+        )
+    )

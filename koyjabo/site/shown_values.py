@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple, Protocol
 
 from koyjabo.base.core.errors import InvalidInput, KoyJaboError
+from koyjabo.base.core.registry import Registry
 from koyjabo.base.core.services import Services
 from koyjabo.base.models import Scope
 from koyjabo.communities.services import CommunityServices
@@ -18,9 +19,6 @@ TOTAL_VALUE = "total"
 
 ONLINE_VALUE = "online"
 """The only value available for a community."""
-
-BADGE_VALUES = [*STATS_FIELDS, ONLINE_VALUE]
-"""All values. Features add to them, before the last one (`add_page_value`)."""
 
 VALUE_LABELS = {
     "en": {
@@ -38,13 +36,19 @@ VALUE_LABELS = {
         ONLINE_VALUE: "এখন অনলাইনে",
     },
 }
-"""Labels by language. They are not in the translation catalogues, because badges are served without a Flask request."""
+"""Labels of the values of the site and of communities, by language. They are not in the translation catalogues, because
+badges are served without a Flask request.
+"""
+
+
+PAGE_VALUES: Registry[str, "PageValue"] = Registry()
+"""The values of pages, by name. Features fill it."""
 
 
 class PageValue(Protocol):
     """A feature's value of the page that the parameter `page` names."""
 
-    name: str
+    labels: Mapping[str, str]  # by language
 
     def is_shown(self) -> bool:
         """Whether Connect offers the value."""
@@ -54,10 +58,6 @@ class PageValue(Protocol):
 
     def read(self, services: Services, page: str) -> "Number":
         """The current number of a page. Raises NumberNotShown, StillCounting, LedgerUnavailable."""
-
-
-PAGE_VALUES: dict[str, "PageValue"] = {}
-"""The values of pages, by name."""
 
 
 class NumberNotShown(KoyJaboError):
@@ -84,20 +84,21 @@ def problems(
         reasons |= _problem_of_page(value, query["page"])
     if value == ONLINE_VALUE and not community:
         reasons["community"] = "is required for the value online"
-    if value != ONLINE_VALUE and value in BADGE_VALUES and community:
+    if value != ONLINE_VALUE and value in value_names() and community:
         reasons["community"] = "the only value for a community is online"
-    for name, allowed in {"value": BADGE_VALUES, **choices}.items():
+    for name, allowed in {"value": value_names(), **choices}.items():
         if name in query and query[name] not in allowed:
             reasons[name] = f"use {', '.join(allowed)}"
     return reasons
 
 
-def add_page_value(value: PageValue, labels: Mapping[str, str]) -> None:
-    """Add a value of pages, with its label by language."""
-    PAGE_VALUES[value.name] = value
-    BADGE_VALUES.insert(-1, value.name)
-    for language, label in labels.items():
-        VALUE_LABELS[language][value.name] = label
+def value_names() -> list[str]:
+    """The names of all values."""
+    return [*STATS_FIELDS, *PAGE_VALUES, ONLINE_VALUE]
+
+
+def label_of(value: str, language: str) -> str:
+    return PAGE_VALUES[value].labels[language] if value in PAGE_VALUES else VALUE_LABELS[language][value]
 
 
 def page_of(value: str, path: str) -> str:

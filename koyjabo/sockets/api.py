@@ -9,19 +9,18 @@ from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.openapi.refusals import COMMUNITY_REFUSALS
-from koyjabo.web.openapi.response_specs import ResponseSpec, StreamOf
-from .event_streams import COMMUNITY_STREAM, SITE_STREAM, CommunityEvents, SiteEvents
-from .routes import OPENED_STREAMS, stream_of
+from koyjabo.web.openapi.response_specs import StreamOf
+from .event_streams import COMMUNITY_STREAM, SITE_STREAM
+from .routes import stream_of
 from .schemas import (
     CommunityUpdateEvent,
     LostRightEvent,
     MessageEvent,
-    SiteUpdateEvent,
     VisitorCountEvent,
     VisitorJoinedEvent,
     VisitorLeftEvent,
 )
-from .site_parts import SITE_EVENTS, STREAM_QUERY, STREAM_RESPONSES
+from .site_parts import STREAM_LIMITS, STREAM_QUERY, STREAM_RESPONSES
 
 bp = api_blueprint("sockets")
 
@@ -33,18 +32,6 @@ declare(bp, "/api/communities/<community_id>/stream", PathPolicy.ANYONE)
 
 STREAM_HEADERS = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
 
-STREAM_LIMITS: dict[int, ResponseSpec] = {
-    429: "too many connections from this address; see Retry-After",
-    501: "the application runs under another WSGI server",
-    503: "no room for another connection, or the database is unavailable; see Retry-After",
-}
-
-
-OPENED_STREAMS |= {SITE_STREAM: SiteEvents, COMMUNITY_STREAM: CommunityEvents}
-
-
-SITE_EVENTS.append(SiteUpdateEvent)
-STREAM_RESPONSES.update({200: StreamOf(SITE_EVENTS), **STREAM_LIMITS})
 COMMUNITY_EVENTS = (
     *(VisitorCountEvent, VisitorJoinedEvent, VisitorLeftEvent, CommunityUpdateEvent),
     *(MessageEvent, LostRightEvent),
@@ -52,11 +39,7 @@ COMMUNITY_EVENTS = (
 
 
 @bp.get("/stream")
-@describe(
-    "Stream the stats of the site",
-    STREAM_RESPONSES,
-    query=STREAM_QUERY,
-)
+@describe("Stream the stats of the site", STREAM_RESPONSES, query=STREAM_QUERY)
 def stream() -> Response:
     """Open a stream of Server-Sent Events with everything that a WebSocket at `/` receives. The stream belongs to no
     visitor.

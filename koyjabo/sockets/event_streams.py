@@ -70,11 +70,11 @@ class SiteEvents(ServerSentEvents, StatsStream):
     """Streams of the site's stats. They belong to no visitor."""
 
     def check(self, request: Request) -> None:
-        for part in SITE_PARTS:
+        for part in SITE_PARTS.values():
             part.requested(self._services, request.environ)
 
     def admit(self, connection: Connection, request: Request) -> None:
-        requested = [(part, part.requested(self._services, request.environ)) for part in SITE_PARTS]
+        requested = [(part, part.requested(self._services, request.environ)) for part in SITE_PARTS.values()]
         # Read the current state: another worker's message may not have arrived yet.
         self._services[Visits].stats()
         self._services[RealtimeServices].rooms.get(STATS_ROOM).admit(connection)

@@ -6,9 +6,11 @@ from functools import partial
 from flask import Blueprint, Flask, Request, Response, current_app, request
 
 from koyjabo.base.core.errors import NoWebSockets
+from koyjabo.base.core.registry import Registry
 from koyjabo.base.core.services import Services
 from koyjabo.web.current import services_of
 from .credentials import sub_protocols
+from .event_streams import COMMUNITY_STREAM, SITE_STREAM, CommunityEvents, SiteEvents
 from .permitted_streams import CommunityStream
 from .site_stream import StatsStream
 from .stream import Stream
@@ -19,11 +21,16 @@ STREAMS_EXTENSION = "koyjabo.streams"
 STATS_STREAM = "stats"
 
 
-OPENED_STREAMS: dict[str, Callable[[Services], Stream]] = {
-    STATS_STREAM: StatsStream,
-    "visitors": partial(CommunityStream, room="visitors"),
-    "visitor_dashboard": partial(CommunityStream, room="visitor_dashboard"),
-}
+OPENED_STREAMS: Registry[str, Callable[[Services], Stream]] = Registry(
+    {
+        STATS_STREAM: StatsStream,
+        "visitors": partial(CommunityStream, room="visitors"),
+        "visitor_dashboard": partial(CommunityStream, room="visitor_dashboard"),
+        SITE_STREAM: SiteEvents,
+        COMMUNITY_STREAM: CommunityEvents,
+    }
+)
+"""What builds the owner of all connections of a kind. Features fill it."""
 
 
 @bp.route("/", websocket=True)

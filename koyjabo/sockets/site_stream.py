@@ -26,7 +26,7 @@ class StatsStream(Stream):
 
     @property
     def message_types(self) -> list[str]:
-        return [*super().message_types, "visitor", "visible", *(part.type for part in SITE_PARTS)]
+        return [*super().message_types, "visitor", "visible", *SITE_PARTS]
 
     def person_of(self, connection: Connection) -> str | None:
         return self._services[VisitorSockets].visitor_of(connection)
@@ -43,7 +43,7 @@ class StatsStream(Stream):
             connection.run_in_order(partial(self._name, connection, message))
         elif message["type"] == "visible":
             show(self._services, connection, VisibleMessage.of(message))
-        elif part := next((part for part in SITE_PARTS if part.type == message["type"]), None):
+        elif part := SITE_PARTS.get(message["type"]):
             connection.run_in_order(partial(self._respond_with, part, connection, part.parse(message)))
         else:
             super()._respond(connection, message)
@@ -68,7 +68,7 @@ class StatsStream(Stream):
 
     def disconnected(self, connection: Connection, code: int) -> None:
         self._services[RealtimeServices].rooms.get(STATS_ROOM).dismiss(connection)
-        for part in SITE_PARTS:
+        for part in SITE_PARTS.values():
             part.leave(self._services, connection)
         self._services[AttendanceWriter].open_pages.closed(connection)
         self._services[VisitorSockets].closed(connection)

@@ -53,7 +53,7 @@ def register() -> None:
 def message_handlers() -> dict[str, Callable[..., dict[str, Any]]]:
     """The handlers of clients' messages, by type."""
     own = {"ping": ping, "request_count": request_count, "join": join, "leave": leave, "visible": visible}
-    return own | {part.type: _handler_of(part) for part in SITE_PARTS}
+    return own | {name: _handler_of(part) for name, part in SITE_PARTS.items()}
 
 
 def connect(auth: Any = None) -> None:
@@ -89,7 +89,7 @@ def disconnect(reason: str = "") -> None:
         who = services[VisitorSockets].visitor_of(sid)
         _socket_log().closed(SOCKETIO_KIND, _address(), code, lasted_s, who=who)
     services[AttendanceWriter].open_pages.closed(sid)
-    for part in SITE_PARTS:
+    for part in SITE_PARTS.values():
         part.leave(services, sid)
     services[VisitorSockets].closed(sid)
     _joined_rooms().disconnected(sid, clean=reason == CLIENT_DISCONNECT)

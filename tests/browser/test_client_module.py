@@ -6,7 +6,9 @@ from urllib.parse import quote
 
 import pytest
 from host_pages import begin, begin_live, state, wait_for_state
-from pages import freeze, sent_by, wait_for
+from pages import expect, freeze, sent_by, wait_for
+from support.people.visitor_ids import MISTAKEN_IDS, USED_IDS
+from test_count_element import number, tag
 
 HEADERS = {
     "sentry-trace": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
@@ -25,6 +27,34 @@ MONITOR = """
 }
 """
 
+USED = """
+async ([url, ids]) => {
+  const { KoyJabo } = await import(url);
+  return ids.filter((id) => {
+    localStorage.visitorId = id;
+    return new KoyJabo({ counts: false }).visitorId === id;
+  });
+}
+"""
+
+COUNTED = """
+async ([url, key, values]) => {
+  const { KoyJabo } = await import(url), numbers = [];
+  for (const value of values) {
+    localStorage.visitorId = `visitor-${Math.random()}`;
+    sessionStorage[`koyjabo.visit ${key}`] = value.replace("WHO", localStorage.visitorId);
+    sessionStorage[`koyjabo.stats ${key}`] = `{"lastUpdated": ${Date.now()}}`;
+    const koyjabo = new KoyJabo();
+    await koyjabo.start();
+    koyjabo.stop();
+    numbers.push(koyjabo.visit?.ordinal, koyjabo.stats?.totalVisits);
+  }
+  return numbers;
+}
+"""
+FOREIGN_VISITS = ["text", "5", '"text"', "null", '{"visitorId": "WHO", "visitId": 5}']
+FOREIGN_VISITS += ['{"visitorId": "WHO", "visitId": "1", "receipt": 5}']
+
 
 def test_a_page_of_another_site_that_imports_the_module_is_one_visit(host_page, site):
     sent, before = sent_by(host_page, "register"), site.stats().total
@@ -42,6 +72,21 @@ def test_a_page_of_another_site_that_imports_the_module_is_one_visit(host_page, 
     host_page.reload()
     begin_live(host_page, site)
     assert (host_page.evaluate("window.koyjabo.visit"), site.stats().total, len(sent)) == (number, total, 1)
+
+
+def test_a_stored_id_is_used_unless_the_server_would_refuse_it_as_a_mistake(host_page, site):
+    module = f"http://localhost:{site.port}/static/js/koyjabo.js"
+    assert host_page.evaluate(USED, [module, [*MISTAKEN_IDS, *USED_IDS]]) == USED_IDS
+
+
+def test_a_session_that_another_script_has_overwritten_is_counted_and_shown(host_page, site):
+    module, before = f"http://localhost:{site.port}/static/js/koyjabo.js", site.stats().total
+    numbers = host_page.evaluate(COUNTED, [module, f"localhost:{site.port}", FOREIGN_VISITS])
+    last = before + len(FOREIGN_VISITS)
+    assert numbers == [total for total in range(before + 1, last + 1) for _ in range(2)]
+    host_page.evaluate("(key) => sessionStorage.setItem(key, 5)", f"koyjabo.visit localhost:{site.port}")
+    host_page.set_content(f"<koyjabo-count></koyjabo-count>{tag(site)}")
+    expect(number(host_page)).to_have_text(f"{last + 1:,}")
 
 
 def test_a_visit_and_an_event_count_with_the_headers_of_a_monitoring_script(host_page, site):

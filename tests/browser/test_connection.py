@@ -7,6 +7,14 @@ import re
 from pages import away, expect
 from support.programs.processes import ROOT
 
+LOADED_LATER = """async () => {
+  const own = globalThis.koyjaboConnection;
+  const script = [...document.scripts].find(({ src }) => src.endsWith("/home/pages/home.js"));
+  const { connection } = await import(new URL("../../webkit/connection.js", script.src));
+  return connection === own;
+}"""
+"""Whether a file that is loaded later has the same connection as the page's bundle. Two would write different times."""
+
 ENDED_MS, HANGS_MS, BACK_MS = 5_000, 10_000, 15_000
 """The specification's promises, for a machine that is not busy."""
 
@@ -22,6 +30,7 @@ def test_every_kind_of_page_shows_the_banner_until_the_server_is_back(new_device
     pages = [device.open(path) for path in PAGES.values()]
     for page in pages:
         page.bring_to_front()  # hidden pages ask for nothing
+    assert pages[0].evaluate(LOADED_LATER)
     with away(site):
         for page in pages:
             expect(page.locator("[data-connection]")).to_have_text(re.compile("[০-৯]{2}:[০-৯]{2}:[০-৯]{2}"))

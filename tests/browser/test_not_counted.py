@@ -1,10 +1,19 @@
 """Visitors who do not want to be remembered or counted, and visitors whose data is erased."""
 
 import pytest
-from pages import expect, live, log_in, visit, wait_for
+from pages import expect, freeze, live, log_in, sent_by, visit, wait_for
+from stored import keys_of
+from test_queue import FULL, SILENT
 
 LOCAL, SESSION = "Object.keys(localStorage).sort()", "Object.keys(sessionStorage).sort()"
 ERASED = "Your data has been erased. If you open the page again, you count as a new visitor."
+
+SILENT_DELETION = "IDBFactory.prototype.deleteDatabase = () => ({});"
+HELD = """
+const opening = indexedDB.open("koyjabo.waiting");
+opening.onupgradeneeded = () => opening.result.createObjectStore("koyjabo.waiting", { keyPath: "id" });
+opening.onsuccess = () => { window.connection = opening.result; };
+"""
 
 
 def test_a_browser_is_not_counted_while_the_switch_of_a_page_is_on(device, site, karim):
@@ -73,6 +82,38 @@ def test_the_browser_and_the_server_forget_an_erased_visitor(device, site):
     live(page)
     assert visitor_of(page) != visitor
     assert (site.stats().total, site.stats().unique) == (before.total + 1, before.unique + 1)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(FULL, id="full storage"),
+        pytest.param(FULL + SILENT + SILENT_DELETION, id="full storage and silent database", marks=pytest.mark.long),
+        pytest.param(HELD, id="database held open", marks=pytest.mark.long),
+    ],
+)
+def test_a_page_whose_visitor_is_erased_sends_and_stores_nothing_that_waited(page, site, script):
+    page.clock.install()
+    page.add_init_script(script)
+    failed: list[str] = []
+    page.on("requestfailed", lambda request: failed.append(request.url) if "register" in request.url else None)
+    page.route("**/api/visitor/register", lambda route: route.abort())
+    visit(page)
+    freeze(page)
+    wait_for(page, lambda: page.clock.run_for(100) or len(failed) > 1, "the page and its queue have tried")
+    visitor, sent = page.evaluate("localStorage.visitorId ?? sessionStorage.visitorId"), sent_by(page, "/api/")
+    ask(page)
+    wait_for(page, lambda: page.clock.run_for(1_000) or status(page).inner_text() == ERASED, "it is erased")
+    page.unroute("**/api/visitor/register")
+    sent.clear()
+    page.evaluate("window.connection?.close()")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.clock.run_for(60_000)
+    page.evaluate("dispatchEvent(new Event('pagehide'))")
+    assert keys_of(page.main_frame) == {
+        ("localStorage", key) for key in page.evaluate(LOCAL) if key.startswith("room ")
+    }
+    assert (visitor in str(sent), is_known(site, visitor)) == (False, False)
 
 
 @pytest.mark.long(proved_by="browser/test_not_counted.py::test_the_browser_and_the_server_forget_an_erased_visitor")

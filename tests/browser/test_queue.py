@@ -79,6 +79,10 @@ IDBDatabase.prototype.transaction = function (...args) {
     "no locks": "Object.defineProperty(navigator, 'locks', { value: undefined });",
 }
 
+FOREIGN = ["", "text", "5", "null", "[]", '{"id": "6"}', '{"id": "7", "url": "a", "body": {}}']
+FOREIGN += ['{"url": "http://a", "body": {}}']
+"""Notes that another script of the page could write."""
+
 
 @pytest.fixture
 def distorted(new_device, other_site):
@@ -164,3 +168,13 @@ def test_a_visit_and_its_events_count_once_in_a_browser_that_refuses_something(d
     wait_for(page, lambda: page.clock.run_for(1_000) or counted(site, who) == (1, 1), "both are counted")
     page.evaluate("window.koyjabo.track('again')")
     wait_for(page, lambda: page.clock.run_for(1_000) or counted(site, who) == (1, 2), "the next event is counted")
+
+
+def test_notes_of_another_script_do_not_stop_the_queue(distorted, site):
+    page = distorted("")
+    page.evaluate("(values) => values.map((value, at) => (localStorage[`koyjabo.waiting ${at}`] = value))", FOREIGN)
+    begin_offline(page, site)
+    who = page.evaluate("window.koyjabo.visitorId")
+    page.unroute("**/api/**")
+    wait_for(page, lambda: page.clock.run_for(1_000) or counted(site, who) == (1, 1), "both are counted")
+    wait_for(page, lambda: page.clock.run_for(1_000) or page.evaluate(WAITING) == [], "nothing waits")

@@ -4,33 +4,28 @@ import gzip
 
 from support.application.site import Site, assert_error, nothing_counted
 from support.people.accounts import send as send_json
+from support.people.visitor_ids import MISTAKEN_IDS, USED_IDS
 
 ABSENT = object()
 HUGE = int("9" * 400)
 LONGEST = 512  # how many characters of a page are stored
-MISTAKES = ("undefined", "null", "NaN", "[object Object]", "[object Undefined]", "", "None", "NIL", "True", "-Infinity")
-MISTAKES += ("inf", "false", "null-null", "undefined_NaN", "None:None.none")
-"""Ids that programs write for a missing value."""
 
 BAD_FIELDS = {
-    "visitorId": (ABSENT, None, 5, True, [], {}, *MISTAKES, "a" * 129, "আয়েশা", "a b", " a", "a\n", "a/b", "a\0"),
+    "visitorId": (ABSENT, None, 5, True, [], {}, *MISTAKEN_IDS, "a" * 129, "আয়েশা", "a b", " a", "a\n", "a/b", "a\0"),
     "timestamp": (
         *("abc", "", "12.5", "0x10", "1_000", "१२", 12.5, True, False, [], {}),
         *(float("nan"), float("inf"), [1702757318000]),
     ),
     "waitedMs": ("abc", "5", True, [], {}),
     **dict.fromkeys(("userAgent", "referrer", "page"), (5, 1.5, True, ["x"], {"x": 1})),
-    "visitId": (*MISTAKES, "a" * 129, "a b", "~made-up", "é", "a\n", 5, True, ["1"]),
+    "visitId": (*MISTAKEN_IDS, "a" * 129, "a b", "~made-up", "é", "a\n", 5, True, ["1"]),
     "communityId": (5, True, ["x"], {}),
     "anonymous": ("true", 1, "", []),
 }
 COLUMNS = {"userAgent": "user_agent", "referrer": "referrer"}
 LONG_PAGE = "/map?fbclid=" + "x" * 3000 + "&utm_source=newsletter&utm_term=" + "y" * 300 + "#top"
 STORED_VALUES = [  # (column, the fields of the body, what is stored)
-    *(
-        ("visitor_id", {"visitorId": good}, good)
-        for good in ("a", "a" * 128, "A-z_0.9:", "0", "42", "undefined-1", "nullable")
-    ),
+    *(("visitor_id", {"visitorId": good}, good) for good in USED_IDS),
     ("visit_id", {"visitId": "+/=1"}, "+/=1"),
     ("waited_ms", {"waitedMs": 2500.7}, 2501),  # clients measure it with clocks that have fractions
     ("page", {"page": LONG_PAGE}, "/map"),

@@ -2,7 +2,11 @@
 
 import os
 import uuid
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple, Protocol
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Progress(NamedTuple):
@@ -30,13 +34,26 @@ class Worker(NamedTuple):
     unsaved_ms: int | None = None
     unsaved_cause: str = ""
     jobs: tuple[RunningJob, ...] = ()
-    host: str = ""  # the name of its machine, and the time that the machine's clock shows
+    # Its machine, the name of the machine or container, and the time that the machine's clock shows.
+    machine: str = ""
+    host: str = ""
     clock_ms: int = 0
 
 
 def host_name() -> str:
     """The name of this machine, or of this container."""
     return os.uname().nodename
+
+
+@cache
+def machine_id() -> str:
+    """A random id of this machine since its start. Containers on one machine have the same one, and the same clock. Not
+    every system has such an id; there it is the name.
+    """
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:  # not Linux
+        return host_name()
 
 
 class Workers(Protocol):

@@ -24,11 +24,12 @@ DELETED_ID = "~"
 MISTAKEN_WORD = re.sub(
     "[a-z]",
     lambda letter: f"[{letter[0].upper()}{letter[0]}]",
-    r"(undefined|null|none|nil|nan|-?inf(inity)?|true|false|\[object [^\]]+\])",
+    r"(undefined|null|none|nil|nan|inf(inity)?|true|false|\[object [^\]]+\])",
 )
 """What programs write for a missing value, in any case. All people with that mistake would be one visitor."""
 
-MISTAKE = re.compile(rf"{MISTAKEN_WORD}([-_.:, ]+{MISTAKEN_WORD})*")
+# A minus belongs to the first word only: where it could also separate two words, refusing would take exponential time.
+MISTAKE = re.compile(rf"(-(?=[Ii]))?{MISTAKEN_WORD}([-_.:, ]+{MISTAKEN_WORD})*")
 NO_MISTAKE = f"(?!{MISTAKE.pattern}$)"
 VISITOR_TEXT, VISIT_TEXT = r"[A-Za-z0-9_.:\-]{1,128}", r"[A-Za-z0-9_.:+/=\-]{1,128}"
 """Patterns of ids. Earlier versions also stored mistaken ones. There is no "~": generated ids begin with it."""

@@ -3,7 +3,7 @@ an account is deleted or taken over, a visitor is erased, or a backup is restore
 its transactions, without knowing whose rows they are.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, delete, select, update
@@ -11,9 +11,12 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.registry import Registry
 from .rows import changed_rows
 
-RULES_OF_FEATURES: list["UpkeepRules"] = []
+RULES_OF_FEATURES: Registry[str, "UpkeepRules"] = Registry()
+"""The rules by reference, in the order of the features. `application.features` fills it (`UPKEEP`)."""
+
 
 RemoveRows = Callable[[Session, int, int], int]
 """Removes rows that ended before a moment (ms), up to a number of them. Returns how many; 0 if none are left."""
@@ -84,14 +87,9 @@ class UpkeepRules:
         """Let sums by day be computed again, because rows were filed on other days."""
 
 
-def use(rules: Iterable[UpkeepRules]) -> None:
-    """Replace all rules. They are in the order of the features."""
-    RULES_OF_FEATURES[:] = rules
-
-
-def all_rules() -> Iterator[UpkeepRules]:
+def all_rules() -> Iterable[UpkeepRules]:
     """The rules of all features, in order."""
-    return iter(RULES_OF_FEATURES)
+    return RULES_OF_FEATURES.values()
 
 
 def expiring(key: Any, kept_ms: int = 0) -> ExpiringRows:

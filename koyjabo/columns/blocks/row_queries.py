@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import BigInteger, bindparam, column, text
 from sqlalchemy.orm import Session
 
 from koyjabo.columns.dimensions.readers import PARSED_COLUMNS
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.counting.evidence.facts import ATTENDED_VISIT_MS, facts_of
-from koyjabo.counting.models import IN_COMMUNITY, ON_SITE
+from koyjabo.counting.models import IN_COMMUNITY, ON_SITE, Visit
 from .block_kinds import NO_VISIT, Row, Seen
 
 BLOCK_COLUMNS = (
@@ -24,7 +24,10 @@ FROM (SELECT * FROM visits WHERE id > :after AND id <= :upto ORDER BY id LIMIT :
 LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id
 LEFT JOIN visitors c ON v.scope <> 'site' AND c.scope = v.scope AND c.visitor_id = v.visitor_id
 ORDER BY v.id
-""")
+""").columns(
+    *map(Visit.__table__.columns.__getitem__, BLOCK_ROW_COLUMNS),  # with their types: SQLite has no booleans
+    *(column(name, BigInteger) for name in ("first_on_site", "first_in_community")),
+)
 
 MEASURED_COLUMNS = "v.id, v.is_bot, v.attended_ms, v.acted, v.automated, v.own"
 

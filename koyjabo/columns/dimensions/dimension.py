@@ -29,6 +29,11 @@ class Dimension:
     is_address: bool = False  # its values are pages
     is_counted: bool = False  # its rows have a `count` of page views or events: a visit can have several values
     is_filter_only: bool = False
+    order: tuple[str, ...] = ()  # its values in the order of its rows; all others follow, most visits first
+
+    def place(self, value: str | None) -> int:
+        """Where rows with a value stand; the same number for all values that are not in `order`."""
+        return self.order.index(value) if value in self.order else len(self.order)
 
 
 def page_dimension(name: str, label: str, is_counted: bool = False) -> Dimension:

@@ -1,14 +1,14 @@
 """Parses the rows of visits with all readers, and knows whether visits that were parsed earlier are still valid."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any
 from zlib import crc32
 
 from .dimensions import Value
-from .readers import READERS, READERS_VERSION, Reader
+from .readers import PARSED_COLUMNS, READERS, READERS_VERSION, Reader
 from .sources import Sources
 
 Traits = tuple[Value, ...]
@@ -25,6 +25,7 @@ class TraitParser:
 
     def __init__(self, own_hosts: Iterable[str] = ()) -> None:
         self._sources = Sources()
+        self._parse = self.rows(PARSED_COLUMNS)
         self.follow(sorted(own_hosts))
 
     def follow(self, own_hosts: Sequence[str]) -> bool:
@@ -36,6 +37,10 @@ class TraitParser:
         self._sources.follow(own_hosts)
         self.rules = rules
         return True
+
+    def of(self, visit: Mapping[str, Any]) -> Traits:
+        """Parse a visit from its columns by name, as they are stored."""
+        return self._parse([visit[name] for name in PARSED_COLUMNS])
 
     def rows(self, columns: Sequence[str]) -> Callable[[Sequence[Any]], Traits]:
         """Return a function that parses a row with these columns."""

@@ -11,6 +11,11 @@ INTERFACES = ("api", "admin")
 COMMANDS = {"key": "cli:key"}
 TABLES = ("models",)
 UPKEEP = ("upkeep_queries:ApiKeyRules",)
+FILLS = {
+    "people.audit.log:ACTION_LABELS": "api_keys:KEY_ACTIONS",
+    "people.audit.log:SUBJECT_LABELS": "api_keys:KEY_SUBJECTS",
+    "web.pages.page_parts:PAGE_PARTS": "admin:KEY_PARTS",
+}
 
 
 def register(base: "Base") -> None:

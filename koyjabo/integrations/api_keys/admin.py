@@ -16,7 +16,7 @@ from koyjabo.web.forms.forms import Form
 from koyjabo.web.forms.sent_form import declare_texts
 from koyjabo.web.pages import management
 from koyjabo.web.pages.flash import done
-from koyjabo.web.pages.page_parts import add_part
+from koyjabo.web.pages.page_parts import PagePart
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me, my_login, page
 from koyjabo.web.schemas.bodies import Body
@@ -132,4 +132,4 @@ def _listed() -> dict[str, Any]:
     return {"listed": current()[ApiKeys].all(me()), "scopes": KEY_SCOPES}
 
 
-add_part("connect", "api_keys/connect.html", _listed, rank=2)
+KEY_PARTS = {"api_keys/connect.html": PagePart("connect", _listed, rank=2)}

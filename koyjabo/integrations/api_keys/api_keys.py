@@ -24,7 +24,7 @@ from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, uuid_of
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import lock_limit
 from koyjabo.communities import memberships
-from koyjabo.people.audit.log import ACTION_LABELS, Subject
+from koyjabo.people.audit.log import Subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.people.models import User
 from .key_text import digest_of, is_key, new_text
@@ -51,7 +51,8 @@ MAX_GRACE_S = 86_400
 
 WRONG_GRACE = N_("must be a whole number from 0 to 86400")
 
-ACTION_LABELS |= {
+KEY_SUBJECTS = {"key": N_("Key")}
+KEY_ACTIONS = {
     "key.create": N_("Key created"),
     "key.rotate": N_("Key rotated"),
     "key.revoke": N_("Key revoked"),

@@ -12,6 +12,10 @@ INTERFACES = (
 COMMANDS = {"user": "cli:user"}
 TABLES = ("models",)
 UPKEEP = ("upkeep_queries:AccountRules", "two_step.upkeep_queries:TwoStepLoginRules")
+FILLS = {
+    "people.audit.log:ACTION_LABELS": "audit_entries:USER_ACTIONS",
+    "people.audit.log:ROUTINE_ACTIONS": "audit_entries:ROUTINE_USER_ACTIONS",
+}
 
 
 def register(base: "Base") -> None:

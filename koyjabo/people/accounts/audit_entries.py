@@ -4,11 +4,11 @@ from typing import Any
 
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.people.audit.log import ACTION_LABELS, ROUTINE_ACTIONS, Actor, Subject
+from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.models import User
 
-ACTION_LABELS |= {
+USER_ACTIONS = {
     "user.create": N_("User created"),
     "user.password": N_("Password changed"),
     "user.password_reset": N_("New password by email"),
@@ -38,7 +38,7 @@ ACTION_LABELS |= {
     "session.replay": N_("Token used twice: session revoked"),
     "second_factor.fail": N_("Two-step login failed"),
 }
-ROUTINE_ACTIONS |= {"session.begin": "", "session.end": ""}
+ROUTINE_USER_ACTIONS = {"session.begin": "", "session.end": ""}
 
 
 def subject(user: User | Account) -> Subject:

@@ -9,17 +9,15 @@ from koyjabo.base.database.rows import changed_rows
 from koyjabo.people.models import User
 from .errors import SecondFactorExpired
 from .models import PendingStep, RecoveryCode, TotpSecret
-from .queries import sweep
 
 TOTP, RECOVERY = "totp", "recovery"
 
 
-def begin(session: Session, pending: PendingStep, now_ms: int) -> tuple[str, ...]:
+def begin(session: Session, pending: PendingStep) -> tuple[str, ...]:
     """Add a step, replacing any step with the same token. Returns the methods that its user can choose. Steps of one
     user are added one after the other, so that no two have the same token.
     """
     session.execute(select(User.id).where(User.id == pending.user_id).with_for_update())
-    sweep(session, PendingStep.token, now_ms)
     same = delete(PendingStep).where(PendingStep.token == pending.token)
     session.execute(same.execution_options(synchronize_session=False))
     session.add(pending)

@@ -81,7 +81,7 @@ class PendingSteps:
         visitor_id: str | None = None,
         token: str | None = None,
     ) -> TwoStepDue:
-        token, now_ms = token or secrets.token_urlsafe(32), self._clock.now_ms()
+        token = token or secrets.token_urlsafe(32)
         pending = PendingStep(
             token=_hash(token),
             purpose=purpose,
@@ -89,9 +89,9 @@ class PendingSteps:
             password_mark=password_mark(user),
             visitor_id=visitor_id,
             tries=0,
-            expires_ms=now_ms + STEP_VALID_S * 1000,
+            expires_ms=self._clock.now_ms() + STEP_VALID_S * 1000,
         )
-        methods = self._database.write(pending_step_queries.begin, pending, now_ms)
+        methods = self._database.write(pending_step_queries.begin, pending)
         return TwoStepDue(token, methods)
 
     def find(self, token: str, *purposes: str) -> PendingStep:

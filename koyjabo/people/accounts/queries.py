@@ -24,9 +24,6 @@ CHANGED_ELSEWHERE = N_("Your account was changed in another window. Nothing was 
 
 ACCESS_VERSION = select(AccessVersion.version)
 
-MAX_SWEPT = 100
-"""How many expired rows are deleted whenever one is added. More than one, so that a table shrinks after a burst."""
-
 TOGETHER_MS = 10_000
 """How long after a renewal the previous refresh token is not considered stolen, ms. Another tab may still use it."""
 
@@ -193,19 +190,3 @@ def remove_two_step_login(session: Session, user_id: str) -> None:
     for table in tables:
         session.execute(delete(table).where(table.user_id == user_id).execution_options(synchronize_session=False))
     session.execute(update(User).where(User.id == user_id).values(second_factor_ms=None))
-
-
-def add_session(session: Session, new: LoginSession) -> None:
-    """Add a session, and delete some expired ones."""
-    session.add(new)
-    session.flush()
-    sweep(session, LoginSession.id, new.created_ms)
-
-
-def sweep(session: Session, key: Any, now_ms: int) -> None:
-    """Delete up to MAX_SWEPT expired rows of a table, given its primary key. Skips locked rows, so that concurrent
-    sweeps do not wait for each other.
-    """
-    table = key.class_
-    expired = select(key).where(table.expires_ms <= now_ms).limit(MAX_SWEPT).with_for_update(skip_locked=True)
-    session.execute(delete(table).where(key.in_(expired)).execution_options(synchronize_session=False))

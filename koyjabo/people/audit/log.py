@@ -9,20 +9,21 @@ from typing import Any, NamedTuple
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account
+from koyjabo.base.core.registry import Registry
 from koyjabo.base.network import client_address
 from koyjabo.people.models import Community
 from .queries import AuditRecord
 
-ACTION_LABELS = {"server.version": N_("New version started")}
-"""Labels by action. Each module that records actions adds its own labels, marked with `N_`."""
+ACTION_LABELS = Registry({"server.version": N_("New version started")})
+"""Labels by action, marked with `N_`. Features fill it."""
 
-ROUTINE_ACTIONS: dict[str, str] = {}
+ROUTINE_ACTIONS: Registry[str, str] = Registry()
 """Actions that change nothing, which the page leaves out unless all are requested. The value is a text in the JSON of
-the details that makes an entry routine; "" if each is.
+the details that makes an entry routine; "" if each is. Features fill it.
 """
 
-SUBJECT_LABELS = {"community": N_("Community"), "user": N_("User"), "key": N_("Key")}
-"""Labels by kind of subject. Features add their own labels, marked with `N_`."""
+SUBJECT_LABELS = Registry({"community": N_("Community"), "user": N_("User")})
+"""Labels by kind of subject, marked with `N_`. Features fill it."""
 
 
 class Subject(NamedTuple):

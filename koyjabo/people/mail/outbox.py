@@ -254,8 +254,11 @@ class MailOutbox:
         self._transport.send(server, mail_host(public_url), *self._composer.compose(queued_email, server))
 
     def _fail(self, queued_email: QueuedEmail, error: NotDelivered) -> None:
+        """Record a failed attempt. An email is given up a day after it was stored."""
         failure, now_ms = error.without_address(queued_email.email), self._clock.now_ms()
-        is_given_up = self._database.write(outbox_queries.failed, queued_email.id, failure, now_ms)
+        is_given_up = self._clock.allows_removal and now_ms - queued_email.at_ms >= outbox_queries.DAY_MS
+        done_ms = now_ms if is_given_up else None
+        self._database.write(outbox_queries.failed, queued_email.id, failure, done_ms)
         log.warning("mail_%s kind=%s reason=%s", "given_up" if is_given_up else "delayed", queued_email.kind, error)
 
     def _shared(self, pool: str = "") -> tuple[Charge, ...]:

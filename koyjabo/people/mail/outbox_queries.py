@@ -197,16 +197,13 @@ def test_failed(session: Session, queued_email: QueuedEmail, reason: str, now_ms
     session.add(row)
 
 
-def failed(session: Session, letter_id: int, reason: str, now_ms: int) -> bool:
-    """Record a failed attempt. Returns whether the email has been given up, which happens a day after it was stored."""
+def failed(session: Session, letter_id: int, reason: str, done_ms: int | None) -> None:
+    """Record a failed attempt. The email is given up at `done_ms`, if that is set."""
     row = session.get(OutboxMail, letter_id)
-    if row is None:
-        return False
-    row.failure = reason
-    if now_ms - row.created_ms < DAY_MS:
-        return False
-    _finish(row, now_ms)
-    return True
+    if row is not None:
+        row.failure = reason
+        if done_ms is not None:
+            _finish(row, done_ms)
 
 
 def status(session: Session, budget: Charge | None = None) -> Status:

@@ -33,7 +33,6 @@ from koyjabo.web.fast_path.fast_path import fast_path, waits_fairly
 from koyjabo.web.fast_path.request_context import RequestContext
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import JSON_CONTENT, PlainResponse
-from koyjabo.web.limits import limits
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, Body
 from koyjabo.web.schemas.fields import Milliseconds, OptionalFlag, VisitorId
@@ -43,13 +42,13 @@ bp = api_blueprint("events")
 
 declare(bp, "/api/events", PathPolicy.ANYONE, tag="visits")
 
-limits.refuse_with(
-    "Too many events at once. These were not recorded; wait as long as Retry-After says, then send them again.",
-    *("event_requests", "events"),
-)
-limits.refuse_with(
-    "Events from this address have reached the daily storage limit. Send these again tomorrow (UTC).", "stored"
-)
+EVENT_LIMITS = {
+    **dict.fromkeys(
+        ("event_requests", "events"),
+        "Too many events at once. These were not recorded; wait as long as Retry-After says, then send them again.",
+    ),
+    "stored": "Events from this address have reached the daily storage limit. Send these again tomorrow (UTC).",
+}
 
 WRONG_COUNT = N_("must be a list of 1 to 50 events")
 WRONG_NAME = N_("must be 1 to 64 characters from a–z 0–9 _, starting with a letter")

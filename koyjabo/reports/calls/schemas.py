@@ -6,13 +6,12 @@ from pydantic import Field
 
 from koyjabo.columns.query.groups import Sums
 from koyjabo.reports.engine.results import Figures, Period
-from .result_model import result_model
+from koyjabo.web.openapi.response_specs import result_model
 
 EXACTNESS_FIELDS: dict[str, Any] = {
     "exact": (bool, ...),
     "reason": (str | None, Field(None, description="why visitors may count several times; absent if they do not")),
 }
-
 
 ComparedResponse = result_model(
     "ComparedResponse",

@@ -120,8 +120,8 @@ class Insights:
     def breakdown(
         self, query: ReportQuery, dimension: str, limit: int = 10, offset: int = 0, language: str = "en"
     ) -> Breakdown:
-        """Return the values of a dimension, most visits first, with labels in `language`. Raises InvalidInput for an
-        unknown dimension.
+        """Return the values of a dimension, in their own order or most visits first, with labels in `language`. Raises
+        InvalidInput for an unknown dimension.
         """
         result: Breakdown = self.read([BreakdownRequest(query, dimension, limit, offset)], language)[0]
         return result

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from koyjabo.columns.dimensions.dimensions import EVENT_DIMENSION, VIEWED_PAGE, Value, has_many
+from koyjabo.columns.dimensions.dimensions import EVENT_DIMENSION, VIEWED_PAGE, Value, dimension_of, has_many
 from koyjabo.columns.query.groups import EVERYTHING, LENGTHS, NO_VISITS
 from koyjabo.columns.query.periods import DAY
 from koyjabo.columns.query.report_query import ReportQuery
@@ -106,6 +106,7 @@ class BreakdownRequest:
         hidden = _hidden(snapshot, self.dimension, values.ranks) if self.is_public else frozenset()
         order = sorted(values.ranks.keys() - hidden, key=lambda value: (value is not None, value or ""))
         order.sort(key=values.ranks.__getitem__, reverse=True)
+        order.sort(key=dimension_of(self.dimension).place)
         shown = order[self.offset : self.offset + self.limit]
         *sums, other = values.figures(shown)
         rows = [

@@ -21,9 +21,9 @@ def community_reports(community_id: str) -> Response:
     path = url_for("pages_community_reports.community_reports", community_id=at.scope)
     base = of_community(at.scope, at.account.id)._replace(path=path, extra=community.of_moment)
     view, problems = view_of(base, request.args.items(multi=True))
-    if view.parts:
+    if view.plan.parts:
         return make_response(render_template("reports/parts.html", view=view))
-    numbers = view.extra._asdict()
+    numbers = view.results.extra._asdict()
     conversions = community.conversions(numbers.pop("conversions"), numbers.pop("pages"))
     return member_forms.page(
         "reports/community_reports",

@@ -8,6 +8,14 @@ if TYPE_CHECKING:
 INTERFACES = ("api", "pages.community", "pages.shared_report", "pages.stream", "admin")
 TABLES = ("models",)
 UPKEEP = ("upkeep_queries:ShareRules",)
+FILLS = {
+    "base.core.close_codes:CODES_BY_ERROR": "pages.stream:SHARE_CODES",
+    "people.audit.log:ACTION_LABELS": "share_links:SHARE_ACTIONS",
+    "people.audit.log:SUBJECT_LABELS": "share_links:SHARE_SUBJECTS",
+    "web.pages.page_parts:PAGE_PARTS": "admin:SHARE_PARTS",
+    "sockets.routes:OPENED_STREAMS": "pages.stream:SHARE_STREAMS",
+    "reports.ui.view_links:VIEW_LINKS": "admin:SHARE_LINKS",
+}
 
 
 def register(base: "Base") -> None:

@@ -36,7 +36,7 @@ from koyjabo.communities import memberships
 from koyjabo.communities.roles import ADMIN, MODERATOR
 from koyjabo.people.accounts.hash_queue import OPERATOR_CLIENT, PasswordClient
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.audit.log import ACTION_LABELS, SUBJECT_LABELS, Subject
+from koyjabo.people.audit.log import Subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.people.models import Community, Membership, User
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_filter
@@ -53,11 +53,11 @@ LINKS = select(Share).options(joinedload(Share.community), joinedload(Share.make
 ONLY_THEIRS = N_("Moderators can share the visits to one of their communities: filter by that community.")
 NOT_IN_SHARE_LINKS = N_("is not shown by share links")
 
-ACTION_LABELS |= {
+SHARE_ACTIONS = {
     "share.create": N_("Share link created"),
     "share.end": N_("Share link revoked"),
 }
-SUBJECT_LABELS["share"] = N_("Share link")
+SHARE_SUBJECTS = {"share": N_("Share link")}
 
 
 class UnknownShare(KoyJaboError):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from flask_babel import gettext
 
-from koyjabo.columns.dimensions.dimensions import Value, has_many
+from koyjabo.columns.dimensions.dimensions import Value, dimension_of, has_many
 from koyjabo.columns.query.groups import Sums
 from koyjabo.columns.query.report_query import Filter, ReportQuery
 from koyjabo.reports.engine.results import Breakdown, Row
@@ -97,6 +97,7 @@ def values(
         present = {row.value for row in rows}
         gone = [row for row in before.rows if row.value not in present]
         rows += [Row(row.value, row.label, NO_SUMS, 0.0) for row in gone[:MAX_GONE_VALUES]]
+        rows.sort(key=lambda row: dimension_of(dimension).place(row.value))
     chosen = query.filters.get(dimension, Filter()).any_of
     lines = []
     for row in rows:

@@ -16,6 +16,7 @@ from koyjabo.realtime.services import RealtimeServices
 from .numbers import Numbers, numbers
 from .report_context import SITE_OVERVIEW, ReportContext, of_community
 from .view_plan import ViewPlan
+from .view_results import ViewResults
 
 STILL_MS = 10_000
 """Interval between updates while there are no visits, ms, because some numbers change with the clock. Also the interval
@@ -91,9 +92,9 @@ class LiveView:
 
     def _read(self) -> None:
         plan = ViewPlan(self._services, self.base, self._pairs)
-        plan.insights = self._insights
-        self._sent, self._moment, self._upto = numbers(plan), plan.moment, plan.upto or 0
-        self._at = self._clock.local(plan.totals.at_ms // 1000)[11:19]
+        results = ViewResults(plan, self._insights)
+        self._sent, self._moment, self._upto = numbers(results), results.moment, results.upto or 0
+        self._at = self._clock.local(results.totals.at_ms // 1000)[11:19]
         self._is_over = plan.query.last < plan.today
 
     def _event(self, shown: Numbers, is_whole: bool = False) -> ViewUpdate:

@@ -10,7 +10,8 @@ from koyjabo.reports.engine.results import Breakdown
 from . import figures, timelines
 from .card import Card
 from .cards import BANGLADESH
-from .view_plan import ON_MAP, ViewPlan
+from .view_plan import ON_MAP
+from .view_results import ViewResults
 
 Cell = Sequence[int | float | str | None]
 """The contents of a cell's elements, in order."""
@@ -28,35 +29,37 @@ class Numbers(NamedTuple):
     versions: dict[str, str]
 
 
-def numbers(plan: ViewPlan) -> Numbers:
+def numbers(results: ViewResults) -> Numbers:
     """Return the numbers of the parts that are shown."""
     cells: dict[str, Cell] = {}
     rest: dict[str, Any] = {}  # by part: everything that no cell shows
-    if plan.draws("figures"):
-        summary = plan.summary
+    plan, draws = results.plan, results.draws
+    if draws("figures"):
+        summary = results.summary
         days = [(query.first, query.last) for query in (plan.query, plan.compared) if query]
         rest["figures"] = [summary.reason, days]
-        for figure in plan.figures:
+        for figure in results.figures:
             compared = [figure.before] if figure.change is None else [figure.change, figure.before]
             cells[figure.cell] = [*figure.numbers, *compared] if summary.compared else figure.numbers
             rest["figures"].append((figure.value is None, figure.change is None, figure.share is None))
         if summary.until:
             cells["until"] = [summary.until[11:16]]
-    if plan.draws("chart"):
-        in_menu = [figure.value is None for figure in plan.figures if figure.name in figures.IN_MENU]
-        rest["chart"] = _chart(plan, cells), in_menu
+    if draws("chart"):
+        in_menu = [figure.value is None for figure in results.figures if figure.name in figures.IN_MENU]
+        rest["chart"] = _chart(results, cells), in_menu
     if plan.by:
-        if plan.draws("list"):
-            rest["list"] = _whole(plan, *plan.whole_list)
+        if draws("list"):
+            rest["list"] = _whole(results, *plan.whole_list)
     else:
         for card in plan.base.cards:
-            if plan.draws(card.name):
-                rest[card.name] = _card(plan, card, cells)
+            if draws(card.name):
+                rest[card.name] = _card(results, card, cells)
     return Numbers(cells, {name: f"{crc32(repr(value).encode()):x}" for name, value in rest.items()})
 
 
-def _chart(plan: ViewPlan, cells: dict[str, Cell]) -> Any:
-    now, *others = periods = [plan.results[request] for request in plan.timeline_requests]
+def _chart(results: ViewResults, cells: dict[str, Cell]) -> Any:
+    plan = results.plan
+    now, *others = periods = [results[request] for request in plan.timeline_requests]
     if len(now) > MAX_CELLS:
         return periods
     rest = []
@@ -68,12 +71,12 @@ def _chart(plan: ViewPlan, cells: dict[str, Cell]) -> Any:
     return rest
 
 
-def _card(plan: ViewPlan, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
+def _card(results: ViewResults, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
     """Add a card's numbers. Returns what else its template depends on (`card` in reports/macros.html)."""
-    tab = plan.tab(card)
-    shown = plan.values(tab)
+    tab = results.plan.tab(card)
+    shown = results.values(tab)
     for at, line in enumerate(shown.lines):
-        compared = [line.change] if plan.compared else []
+        compared = [line.change] if results.plan.compared else []
         bar = round(100 * line.number / shown.largest, 1)
         cells[f"{card.name}.{at}"] = [bar, line.number, *compared, round(line.percent, 1)]
     counts_others = shown.other_values > 0
@@ -85,11 +88,11 @@ def _card(plan: ViewPlan, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
         "has_lines": bool(shown.lines),
         "has_others": shown.has_others,
         "counts_others": counts_others,
-        "map": _whole(plan, *ON_MAP) if tab == BANGLADESH else [],
+        "map": _whole(results, *ON_MAP) if tab == BANGLADESH else [],
     }
 
 
-def _whole(plan: ViewPlan, *listed: Any) -> list[Breakdown]:
+def _whole(results: ViewResults, *listed: Any) -> list[Breakdown]:
     """Return a list without cells, and without labels, which depend on the language."""
-    shown: list[Breakdown] = [plan.results[request] for request in plan.breakdown_requests(*listed)]
+    shown: list[Breakdown] = [results[request] for request in results.plan.breakdown_requests(*listed)]
     return [table._replace(rows=[row._replace(label="") for row in table.rows]) for table in shown]

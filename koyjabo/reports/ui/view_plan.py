@@ -1,8 +1,9 @@
-"""Reads from a view's URL what the view shows, and the results that its parts need."""
+"""Reads from a view's URL what the view shows, and which results its parts need."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 from zlib import crc32
@@ -22,20 +23,16 @@ from koyjabo.reports.engine.requests import (
     SummaryRequest,
     TimelineRequest,
 )
-from koyjabo.reports.engine.results import MAX_BREAKDOWN_ROWS, SnapshotTotals, Summary
+from koyjabo.reports.engine.results import MAX_BREAKDOWN_ROWS, SnapshotTotals
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.comparisons import NO_COMPARISON, WEEKDAY, since
 from koyjabo.reports.query.granularities import NOT_A_GRANULARITY, possible
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
 from . import breakdowns, figures, timelines
-from .breakdowns import Values
 from .card import Card
 from .cards import BANGLADESH, listed_by
-from .figures import Figure
-from .page_address import PageAddress, Pairs
+from .page_address import Pairs
 from .report_context import VIEW_PARAMETERS, ReportContext
-
-Results = Mapping[ReportRequest, Any]
 
 SENDING_PARAMETERS = ("part", "whole")
 """Parameters that control how a page is sent: only these parts, and all parts however long they take."""
@@ -49,12 +46,7 @@ def totals(snapshot: Snapshot, query: ReportQuery) -> SnapshotTotals:
 
 
 class ViewPlan:
-    """A view's contents. The first use of a result reads all results at once. Raises InvalidInput for an invalid URL,
-    and LedgerUnavailable.
-    """
-
-    address: PageAddress | None = None  # links are based on it
-    language: str | None = None  # labels are missing without a language
+    """What the URL of a view says. Raises InvalidInput for an invalid URL, and LedgerUnavailable."""
 
     def __init__(self, services: Services, base: ReportContext, pairs: Iterable[tuple[str, str]]) -> None:
         self.base, self.today = base, services.clock.today()
@@ -78,6 +70,8 @@ class ViewPlan:
             raise InvalidInput(details=problems)
         self.offset = int(self.other("offset") or 0)
         self.totals_request = LedgerRequest(ReportQuery(self.today, self.today, base.scope), totals)
+        everything = replace(self.query, filters={})
+        self.extra_request = LedgerRequest(everything, base.extra) if base.extra and not self.parts else None
 
     @cached_property
     def comparison(self) -> str:
@@ -133,16 +127,6 @@ class ViewPlan:
         days = self.insights.days
         return days(self.before) / days(self.compared) if self.began and self.before and self.compared else 1.0
 
-    @property
-    def upto(self) -> int | None:
-        """The latest visit number that the view contains; None on public pages with filters."""
-        return None if self.base.is_public and self.base.filters else self.totals.total
-
-    @property
-    def moment(self) -> int:
-        """A number that orders the view's states by time."""
-        return self.totals.at_ms if self.upto is None else self.upto
-
     # Choices
 
     @property
@@ -161,57 +145,26 @@ class ViewPlan:
     def other(self, name: str) -> str:
         return self.parameters.others.get(name, "")
 
-    # The results of all parts
-
-    @cached_property
-    def results(self) -> Results:
-        return self.read(self.requests())
-
-    def read(self, requests: Iterable[ReportRequest]) -> Results:
-        different = list(dict.fromkeys(requests))
-        return dict(zip(different, self.insights.read(different, self.language), strict=True))
-
-    @property
-    def totals(self) -> SnapshotTotals:
-        totals: SnapshotTotals = self.results[self.totals_request]
-        return totals
-
-    @property
-    def summary(self) -> Summary:
-        summary: Summary = self.results[self.summary_request]
-        return summary
-
-    @cached_property
-    def figures(self) -> list[Figure]:
-        is_filtered = bool(self.query.filters)
-        return figures.figures(self.summary, self.address, self.metric, is_filtered, self.per_day)
-
-    def values(self, tab: str, limit: int = breakdowns.MAX_LINES_IN_CARD, offset: int = 0) -> Values:
-        """Return the lines of a tab: a dimension, or the places of a map."""
-        dimension = listed_by(tab)
-        now, *before = (self.results[request] for request in self.breakdown_requests(dimension, limit, offset))
-        compared = before[0] if before else None
-        return breakdowns.values(now, compared, self.query, dimension, self.address, offset, self.per_day)
-
     # Requests for its parts
 
-    def draws(self, part: str) -> bool:
-        """Return whether this part is shown."""
-        return True
-
-    def requests(self) -> Iterator[ReportRequest]:
-        """Yield the requests for the parts that are shown."""
-        yield self.totals_request
-        if self.draws("figures") or self.draws("chart"):
+    def requests(self, draws: Callable[[str], bool]) -> Iterator[ReportRequest]:
+        """Yield the requests for the parts that are drawn, and for the page's other data."""
+        yield from self.ledger_requests
+        if draws("figures") or draws("chart"):
             yield self.summary_request
-        if self.draws("chart"):
+        if draws("chart"):
             yield from self.timeline_requests
         if self.by:
-            yield from self.breakdown_requests(*self.whole_list) if self.draws("list") else ()
+            yield from self.breakdown_requests(*self.whole_list) if draws("list") else ()
             return
-        for tab in (self.tab(card) for card in self.base.cards if self.draws(card.name)):
+        for tab in (self.tab(card) for card in self.base.cards if draws(card.name)):
             yield from self.breakdown_requests(listed_by(tab))
             yield from self.breakdown_requests(*ON_MAP) if tab == BANGLADESH else ()
+
+    @property
+    def ledger_requests(self) -> list[LedgerRequest]:
+        """Requests that have results even while visits are being counted for reports."""
+        return [request for request in (self.totals_request, self.extra_request) if request]
 
     @property
     def summary_request(self) -> SummaryRequest:

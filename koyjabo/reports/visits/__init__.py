@@ -7,6 +7,9 @@ if TYPE_CHECKING:
 
 INTERFACES = ("ui.texts", "admin")
 COMMANDS = {"export": "cli:export"}
+FILLS = {
+    "people.audit.log:ACTION_LABELS": "visit_list:VISIT_ACTIONS",
+}
 
 
 def register(base: "Base") -> None:

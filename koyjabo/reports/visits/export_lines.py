@@ -1,13 +1,13 @@
 """The columns and lines of an export of visits."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.urls import shown
-from koyjabo.columns.dimensions.readers import PARSED_COLUMNS, TRAITS
-from koyjabo.columns.dimensions.trait_parser import TraitParser, Traits
+from koyjabo.columns.dimensions.readers import TRAITS
+from koyjabo.columns.dimensions.trait_parser import TraitParser
 from .queries import OTHER_COLUMNS, LoggedVisit
 
 AGENT_TRAITS, PLACE_TRAITS = ("browser", "system", "device"), ("country", "city")
@@ -19,7 +19,7 @@ TRAIT_COLUMNS = (*AGENT_TRAITS, "language", *OTHER_TRAITS)
 is exported as it is stored.
 """
 
-PARSED_EXPORT_COLUMNS = ("id", "ordinal", "at_ms", "community_bn", "others", "campaign", *TRAIT_COLUMNS)
+PARSED_EXPORT_COLUMNS = ("id", "ordinal", "at_ms", "community_bn", "columns", "campaign", *TRAIT_COLUMNS)
 
 UNCHANGED_COLUMNS = tuple(name for name in (*LoggedVisit._fields, *OTHER_COLUMNS) if name not in PARSED_EXPORT_COLUMNS)
 
@@ -28,14 +28,12 @@ EXPORT_COLUMNS = ("ordinal", "at", *UNCHANGED_COLUMNS, "opened", *TRAIT_COLUMNS)
 
 def export_lines(visits: Iterable[LoggedVisit], parser: TraitParser) -> str:
     """Return one line per visit."""
-    parse = parser.rows(PARSED_COLUMNS)
-    return spreadsheet.lines(_row(visit, parse) for visit in visits)
+    return spreadsheet.lines(_row(visit, parser) for visit in visits)
 
 
-def _row(visit: LoggedVisit, parse: Callable[[Sequence[Any]], Traits]) -> dict[str, Any]:
-    stored = {**dict.fromkeys(OTHER_COLUMNS), **visit._asdict(), **visit.others}
-    traits = dict(zip(TRAITS, parse([stored[name] for name in PARSED_COLUMNS]), strict=True))
+def _row(visit: LoggedVisit, parser: TraitParser) -> dict[str, Any]:
+    traits = dict(zip(TRAITS, parser.of(visit.columns), strict=True))
     opened = None if visit.opened_ms is None else iso(visit.opened_ms)
-    values = {**stored, **traits, "at": iso(visit.at_ms), "opened": opened}
-    values |= {name: shown(stored[name]) for name in ("page", "referrer") if stored[name]}
+    values = {**visit.columns, **visit._asdict(), **traits, "at": iso(visit.at_ms), "opened": opened}
+    values |= {name: shown(values[name]) for name in ("page", "referrer") if values[name]}
     return {name: values[name] for name in EXPORT_COLUMNS}

@@ -32,7 +32,7 @@ FIRST_STRETCH, LONGEST_STRETCH = 2_000, 50_000
 """Number of rows read per statement: few at first, because a page may soon be full, then twice as many each time."""
 
 HIDDEN_COLUMNS = ("scope", "day", "hour_s", "visitor_number", "new_in")
-"""Columns that are not part of a `LoggedVisit`."""
+"""Columns that no file or page has as they are stored."""
 
 STORED_COLUMNS = {column.name: column for column in Visit.__table__.columns}
 
@@ -82,7 +82,7 @@ class LoggedVisit(NamedTuple):
     client_ms: int | None = None  # the time claimed by the client
     waited_ms: int | None = None  # how long it waited to be sent
     community_bn: str = ""  # its name in Bangla
-    others: Mapping[str, Any] = MappingProxyType({})  # the columns of OTHERS by name
+    columns: Mapping[str, Any] = MappingProxyType({})  # all columns by name, as they are stored
 
     @property
     def opened_ms(self) -> int | None:
@@ -114,11 +114,9 @@ class Count(NamedTuple):
 NAMED_COLUMNS = tuple(name for name in LoggedVisit._fields if name in STORED_COLUMNS)
 OTHER_COLUMNS = tuple(name for name in STORED_COLUMNS if name not in (*NAMED_COLUMNS, *HIDDEN_COLUMNS))
 LABELS_OF_COLUMNS = {
-    name: STORED_COLUMNS[name].info[COLUMN_LABEL] for name in OTHER_COLUMNS if COLUMN_LABEL in STORED_COLUMNS[name].info
+    name: column.info[COLUMN_LABEL] for name, column in STORED_COLUMNS.items() if COLUMN_LABEL in column.info
 }
-"""Labels for the columns in OTHERS that a visit's page shows."""
-
-SELECTED_COLUMNS = (Visit.scope, *(STORED_COLUMNS[name] for name in (*NAMED_COLUMNS, *OTHER_COLUMNS)))
+"""Labels for the other columns that a visit's page shows."""
 
 
 def search(session: Session, which: SearchFilter) -> Search:
@@ -154,7 +152,7 @@ def count_all(session: Session, which: SearchFilter) -> Count | None:
 
 def of_ordinal(session: Session, ordinal: int) -> tuple[LoggedVisit, ...]:
     """The visits with this number, newest first."""
-    of_these = select(*SELECTED_COLUMNS).where(Visit.id.in_(ids_of(session, ordinal)))
+    of_these = select(Visit.__table__).where(Visit.id.in_(ids_of(session, ordinal)))
     return _with_names(session, [*session.execute(of_these.order_by(Visit.id.desc()))])
 
 
@@ -175,7 +173,7 @@ def visits(session: Session, query: Search, count: int, patience_s: float, newes
     rows: list[Any] = []
     for after, upto in _stretches(query, newest_first):
         stretch = and_(Visit.id > after, Visit.id <= upto, *query.conditions)
-        rows += session.execute(select(*SELECTED_COLUMNS).where(stretch).order_by(order).limit(count - len(rows))).all()
+        rows += session.execute(select(Visit.__table__).where(stretch).order_by(order).limit(count - len(rows))).all()
         reached = after + 1 if newest_first else upto
         if len(rows) == count:
             return SearchPage(_with_names(session, rows), rows[-1].id)
@@ -201,16 +199,15 @@ def _with_names(session: Session, rows: list[Any]) -> tuple[LoggedVisit, ...]:
     users = _by_id(session, user_ids, User.id, User.name)
     visits = []
     for row in rows:
-        values = dict(row._mapping)
-        scope, user_id = values.pop("scope"), values.pop("user_id")
+        columns, scope, user_id = row._mapping, row.scope, row.user_id
         visit = LoggedVisit(
             community_id=None if scope == SITE else scope,
             community=communities[scope].name if scope in communities else None,
             community_bn=communities[scope].name_bn if scope in communities else "",
             user_id=None if user_id == DELETED_ID else user_id,
             user=users[user_id].name if user_id in users else None,
-            others={name: values.pop(name) for name in OTHER_COLUMNS},
-            **values,
+            columns=columns,
+            **{name: columns[name] for name in NAMED_COLUMNS if name != "user_id"},
         )
         visits.append(visit)
     return tuple(visits)

@@ -16,7 +16,7 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.counting.queries import Visited, visits_by_day
 from koyjabo.people.audit import log
-from koyjabo.people.audit.log import ACTION_LABELS, Subject
+from koyjabo.people.audit.log import Subject
 from . import queries, search_terms
 from .condition_queries import SearchFilter
 from .export_lines import EXPORT_COLUMNS, export_lines
@@ -47,7 +47,7 @@ LONGEST_TEXTS = dict.fromkeys(("place", "page", "source", "browser"), MAX_TEXT_L
 
 LAST_EXPORT_DAY = "9999-12-31"
 
-ACTION_LABELS |= {
+VISIT_ACTIONS = {
     "visits.export": N_("Visits exported"),
 }
 
@@ -209,7 +209,10 @@ class VisitList:
 
 
 def _as_shown_to(account: Account, visit: LoggedVisit) -> LoggedVisit:
-    return visit if account.is_admin else visit._replace(visitor_id=MASKED_TEXT, visit_id=MASKED_TEXT)
+    if account.is_admin:
+        return visit
+    columns = {**visit.columns, "visitor_id": MASKED_TEXT, "visit_id": MASKED_TEXT}
+    return visit._replace(visitor_id=MASKED_TEXT, visit_id=MASKED_TEXT, columns=columns)
 
 
 def _validated(which: VisitFilter) -> tuple[Days, str]:

@@ -7,6 +7,9 @@ if TYPE_CHECKING:
 
 INTERFACES = ("pages",)
 UPKEEP = ("upkeep_queries:WeeklyReportRules",)
+FILLS = {
+    "web.pages.page_parts:PAGE_PARTS": "pages:SUBSCRIPTION_PARTS",
+}
 
 
 def register(base: "Base") -> None:

@@ -7,7 +7,7 @@ from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.login import page_login
 from koyjabo.web.pages.flash import done
-from koyjabo.web.pages.page_parts import add_part
+from koyjabo.web.pages.page_parts import PagePart
 from .weekly_report import WeeklyReport
 
 bp = pages_blueprint("weekly_report")
@@ -19,8 +19,8 @@ def choose_mails() -> Response:
     return done(N_("Your changes were saved."), "pages_personal_data.account")
 
 
-add_part(
-    "account_emails",
-    "weekly_report/subscription.html",
-    lambda: {"is_on": current()[WeeklyReport].is_subscriber(page_login.require())},
-)
+SUBSCRIPTION_PARTS = {
+    "weekly_report/subscription.html": PagePart(
+        "account_emails", lambda: {"is_on": current()[WeeklyReport].is_subscriber(page_login.require())}
+    )
+}

@@ -6,6 +6,9 @@ if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
 INTERFACES = ("api", "pages")
+FILLS = {
+    "site.looks:LOOKS": "api:BADGE_LOOKS",
+}
 
 
 def register(base: "Base") -> None:

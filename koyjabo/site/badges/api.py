@@ -1,17 +1,17 @@
 """GET /badge.svg: one of the site's numbers, never older than the request (specification: Badges)."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from zlib import crc32
 
 from flask import Blueprint
 
 from koyjabo.base.core.errors import KoyJaboError
-from koyjabo.base.core.i18n import LANGUAGES
+from koyjabo.base.core.i18n import LANGUAGES, N_
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.stats import base36
 from koyjabo.site import shown_values as values
-from koyjabo.site.looks import LOOKS
 from koyjabo.web.fast_path.fast_path import fast_path, waits_fairly, with_query
 from koyjabo.web.fast_path.request_context import RequestContext
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -28,8 +28,8 @@ SVG = "image/svg+xml"
 MAX_CACHED_BADGES = 1024
 """Maximum number of rendered badges in the cache. Badges of pages with the same number and look are one badge."""
 
-QUERY_PARAMETERS = {
-    "value": ", ".join(values.BADGE_VALUES),
+QUERY_PARAMETERS: dict[str, str | Callable[[], str]] = {
+    "value": lambda: ", ".join(values.value_names()),
     "community": "id, for online",
     "page": "path, for page",
     "label": "at most 40 characters",
@@ -46,7 +46,7 @@ bp = Blueprint("badges", __name__)
 declare(bp, "/badge.svg", PathPolicy.ANYONE, tag="visits")
 
 
-LOOKS += ["badge", "markdown"]
+BADGE_LOOKS = {"badge": N_("Badge"), "markdown": "Markdown", "frame": N_("Frame")}
 
 _kept: dict[tuple[str, ...], tuple[str, str]] = {}
 """Checksum and body by texts. The query is not the key, because it may be long."""

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.settings.checks import colour
-from koyjabo.site.shown_values import PAGE_VALUES, TOTAL_VALUE, VALUE_LABELS, page_of, problems
+from koyjabo.site.shown_values import PAGE_VALUES, TOTAL_VALUE, label_of, page_of, problems
 from .drawing import STYLES
 
 COLORS = {
@@ -73,7 +73,7 @@ def badge_of(query: str) -> Badge:
         wrong = {"color": "use green, or hex such as 97ca00"} if fill is None else {}
         raise InvalidInput(details=reasons | wrong)
     value, language = given.get("value", TOTAL_VALUE), given.get("lang", "en")
-    label = cleaned(given["label"]) if "label" in given else VALUE_LABELS[language][value]
+    label = cleaned(given["label"]) if "label" in given else label_of(value, language)
     return Badge(
         value=value,
         community=given.get("community", ""),

@@ -11,7 +11,6 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.network.campaigns import Campaign
 from koyjabo.site import shown_values as values
-from koyjabo.site.looks import LOOKS
 from koyjabo.site.shown_values import NumberNotShown
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.current import current
@@ -21,8 +20,6 @@ from koyjabo.web.i18n import language, speaking
 bp = pages_blueprint("embeds")
 
 declare(bp, "/embed", PathPolicy.EMBEDDED)
-
-LOOKS.append("frame")
 
 FRAME_THEMES = {"auto": "", "light": "light", "dark": "dark"}
 """The page's theme attribute, by parameter value."""
@@ -61,5 +58,5 @@ def embed() -> str:
     with suppress(NumberNotShown):
         number = values.read(current(), frame.value, frame.community, frame.page).number
     with speaking(frame.language):
-        label = values.VALUE_LABELS[frame.language][frame.value]
+        label = values.label_of(frame.value, frame.language)
         return render_template("badges/embed.html", frame=frame, number=number, label=label)

@@ -7,6 +7,12 @@ if TYPE_CHECKING:
 
 INTERFACES = ("admin",)
 TABLES = ("models",)
+FILLS = {
+    "people.audit.log:ACTION_LABELS": "getting_started:STEP_ACTIONS",
+    "web.pages.page_parts:PAGE_PARTS": "admin:STEP_PARTS",
+    "site.panel.connect:FIRST_HOSTS": "admin:SEEN_HOSTS",
+    "site.panel.overview:PAGES_INSTEAD": "admin:STEP_PAGES_INSTEAD",
+}
 
 
 def register(base: "Base") -> None:

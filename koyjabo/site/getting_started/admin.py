@@ -14,13 +14,11 @@ from koyjabo.counting.visits import Visits
 from koyjabo.reports.visits.attended_times import LiveTimes
 from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 from koyjabo.site.panel import server
-from koyjabo.site.panel.connect import FIRST_HOSTS
-from koyjabo.site.panel.overview import PAGES_INSTEAD
 from koyjabo.site.setting_forms import STEP_PAGES
 from koyjabo.web.current import current
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.flash import Undo, done
-from koyjabo.web.pages.page_parts import add_part
+from koyjabo.web.pages.page_parts import PagePart
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me, page
 from .getting_started import BROWSER_STEP, PAGE_STEP, TOTAL_STEP, GettingStarted
@@ -93,6 +91,6 @@ def _instead_of_reports(moment: PulseSample, stats: dict[str, Any]) -> Response 
     )
 
 
-PAGES_INSTEAD.append(_instead_of_reports)
-FIRST_HOSTS.append(lambda: current()[GettingStarted].seen_on())
-add_part("overview", "getting_started/overview.html", lambda: {"first": g.first_page})
+STEP_PARTS = {"getting_started/overview.html": PagePart("overview", lambda: {"first": g.first_page})}
+STEP_PAGES_INSTEAD = {"getting_started": _instead_of_reports}
+SEEN_HOSTS = {"getting_started": lambda: current()[GettingStarted].seen_on()}

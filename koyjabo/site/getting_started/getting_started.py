@@ -14,7 +14,7 @@ from koyjabo.base.network.origins import host_of, other_host
 from koyjabo.counting.records import Receipt
 from koyjabo.counting.visit_listeners import VisitListeners
 from koyjabo.people.audit import log
-from koyjabo.people.audit.log import ACTION_LABELS, Subject
+from koyjabo.people.audit.log import Subject
 from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL, MailOutbox
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.site.setting_forms import FORM_ENDPOINTS
@@ -38,7 +38,7 @@ MAX_FIRST_VISITS, FIRST_DAY_MS = 50, 86_400_000
 the first page: it is shown until as many visits have followed.
 """
 
-ACTION_LABELS["setup.step"] = N_("Getting started changed")
+STEP_ACTIONS = {"setup.step": N_("Getting started changed")}
 
 
 class FirstDay(NamedTuple):

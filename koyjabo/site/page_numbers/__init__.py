@@ -8,6 +8,13 @@ if TYPE_CHECKING:
 INTERFACES = ("api", "watched_pages", "page_value")
 TABLES = ("models",)
 UPKEEP = ("page_total_queries:PageNumberRules",)
+FILLS = {
+    "sockets.site_parts:SITE_EVENTS": "watched_pages:PAGES_EVENTS",
+    "sockets.site_parts:SITE_PARTS": "watched_pages:PAGES_PARTS",
+    "sockets.site_parts:STREAM_QUERY": "watched_pages:PATH_QUERY",
+    "sockets.site_parts:STREAM_RESPONSES": "watched_pages:PATH_RESPONSES",
+    "site.shown_values:PAGE_VALUES": "page_value:PAGE_VIEWS",
+}
 
 
 def register(base: "Base") -> None:

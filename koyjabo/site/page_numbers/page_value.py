@@ -1,13 +1,13 @@
 """The views of a page as a value of badges, elements and frames (specification: Badges)."""
 
 from koyjabo.base.core.services import Services
-from koyjabo.site.shown_values import Number, add_page_value
+from koyjabo.site.shown_values import Number
 from koyjabo.web.current import current
 from .page_numbers import PageNotShown, PageNumbers, page_of
 
 
 class PageViewsValue:
-    name = "page"
+    labels = {"en": "views", "bn": "ভিউ"}
 
     def is_shown(self) -> bool:
         return current()[PageNumbers].is_on
@@ -26,4 +26,4 @@ class PageViewsValue:
         return Number(views, counts.epoch, 0)
 
 
-add_page_value(PageViewsValue(), {"en": "views", "bn": "ভিউ"})
+PAGE_VIEWS = {"page": PageViewsValue()}

@@ -9,7 +9,6 @@ from koyjabo.base.core.services import Services
 from koyjabo.base.core.urls import before_query
 from koyjabo.base.network import client_address
 from koyjabo.sockets.messages import MAX_MESSAGE_BYTES, is_true
-from koyjabo.sockets.site_parts import SITE_EVENTS, SITE_PARTS, STREAM_QUERY, STREAM_RESPONSES
 from .page_numbers import MAX_PATHS, PageNumbers, page_of
 from .pages_room import PagesRoom, Paths
 from .schemas import PagesResponse, paths_of
@@ -19,7 +18,11 @@ WRONG_PAGES_MESSAGE = (
     "characters."
 )
 
-STREAM_QUERY["path"] = f"path of a page whose number to send, up to {MAX_PATHS} times"
+PATH_QUERY = {"path": f"path of a page whose number to send, up to {MAX_PATHS} times"}
+PATH_RESPONSES = {
+    400: f"a path is wrong, or there are more than {MAX_PATHS}",
+    404: "this server shows the number of no page (PAGE_NUMBERS)",
+}
 
 
 class PageUpdateEvent(PagesResponse):
@@ -100,9 +103,5 @@ class WatchedPages:
         return value or {}
 
 
-SITE_PARTS.append(WatchedPages())
-SITE_EVENTS.append(PageUpdateEvent)
-STREAM_RESPONSES |= {
-    400: f"a path is wrong, or there are more than {MAX_PATHS}",
-    404: "this server shows the number of no page (PAGE_NUMBERS)",
-}
+PAGES_PARTS = {"pages": WatchedPages()}
+PAGES_EVENTS = {"page_update": PageUpdateEvent}

@@ -6,6 +6,9 @@ if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
 INTERFACES = ("command_search", "connect", "data", "overview", "panel_stream", "server")
+FILLS = {
+    "sockets.routes:OPENED_STREAMS": "panel_stream:PANEL_STREAMS",
+}
 
 
 def register(base: "Base") -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from flask import Response, request
 
 from koyjabo.base.core.i18n import LANGUAGES
+from koyjabo.base.core.registry import Registry
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.visits import Visits
 from koyjabo.site import shown_values as values
@@ -22,8 +23,8 @@ from koyjabo.web.panel.pages import page
 
 bp = panel_blueprint("connect")
 
-FIRST_HOSTS: list[Callable[[], str]] = []
-"""Features' functions that return the host of the first page that has counted a visit, or ""."""
+FIRST_HOSTS: Registry[str, Callable[[], str]] = Registry()
+"""Functions by feature that return the host of the first page that has counted a visit, or "". Features fill it."""
 
 COLOR = re.compile("#[0-9a-f]{6}")
 
@@ -40,7 +41,7 @@ class Appearance(NamedTuple):
 
     @property
     def label(self) -> str:
-        return values.VALUE_LABELS[self.lang or language()][self.value]
+        return values.label_of(self.value, self.lang or language())
 
     @property
     def lang_of_image(self) -> str:
@@ -67,7 +68,7 @@ def connect() -> Response:
         accent=services[Settings].palette.ground.light,
         stats=stats.as_object(),
         last=stats.last,
-        host=next((host for read in FIRST_HOSTS if (host := read())), ""),
+        host=next((host for read in FIRST_HOSTS.values() if (host := read())), ""),
         now_ms=services.clock.now_ms(),
     )
 
@@ -83,7 +84,7 @@ def _appearance() -> Appearance:
     look, value, lang = query.get("look", ""), query.get("value", ""), query.get("lang", "")
     color, theme = query.get("color", "").lower(), query.get("theme", "")
     return Appearance(
-        look if look in LOOKS else LOOKS[0],
+        look if look in LOOKS else next(iter(LOOKS)),
         value if value in _values() else values.TOTAL_VALUE,
         lang if lang in LANGUAGES else "",
         theme if theme in ("light", "dark") else "",

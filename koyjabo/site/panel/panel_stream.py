@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from flask import Request, Response, request
+from flask import Blueprint, Request, Response, request
 
 from koyjabo.base.core.errors import Unauthenticated
 from koyjabo.communities.live.participant import Participant
@@ -15,6 +15,8 @@ from koyjabo.sockets.permitted_streams import PermittedStream
 from koyjabo.sockets.stream import Connection
 from koyjabo.upkeep.health.health import Health
 from koyjabo.web.login.claims import Claims
+
+bp = Blueprint("panel_streams", __name__)
 
 PANEL_STREAM = "panel"
 
@@ -38,10 +40,10 @@ class PanelStream(PermittedStream):
         return Participant(connection, needed, is_dashboard=True, end=end, refresh_id=refresh_id)
 
 
-routes.OPENED_STREAMS[PANEL_STREAM] = PanelStream
+PANEL_STREAMS = {PANEL_STREAM: PanelStream}
 
 
-@routes.bp.route("/ws/admin/", websocket=True)
+@bp.route("/ws/admin/", websocket=True)
 def panel_stream() -> Response:
     """Send each visit, and the numbers on the panel's live pages, to site admins and viewers, without anything that
     would let them track a visitor.

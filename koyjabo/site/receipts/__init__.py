@@ -6,6 +6,9 @@ if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
 INTERFACES = ("api", "pages")
+FILLS = {
+    "web.pages.page_parts:PAGE_PARTS": "pages:RECEIPT_PARTS",
+}
 
 
 def register(base: "Base") -> None:

@@ -26,7 +26,7 @@ from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import count
 from koyjabo.web.login import page_login
 from koyjabo.web.pages.flash import done, say
-from koyjabo.web.pages.page_parts import add_part
+from koyjabo.web.pages.page_parts import PagePart
 from koyjabo.web.pages.redirects import back, path_back
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me
@@ -38,8 +38,10 @@ declare(pages, "/receipt", PathPolicy.PANEL)
 
 RECEIPT_PAGE = "pages_receipts.receipt"
 
-add_part("total", "receipts/total_link.html")
-add_part("server", "receipts/server.html", lambda: {"receipt": current()[Receipts].now()})
+RECEIPT_PARTS = {
+    "receipts/total_link.html": PagePart("total"),
+    "receipts/server.html": PagePart("server", lambda: {"receipt": current()[Receipts].now()}),
+}
 FORM_ENDPOINTS["total"] = "panel_receipts.set_total"
 
 MAX_REASON_LENGTH = 200

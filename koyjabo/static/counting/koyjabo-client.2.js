@@ -9,7 +9,7 @@ import { origin } from "./client/origin.js";
 import { FRESH_AT_LOAD_MS, FRESH_MS, on, onReturn, persistently, Poll, POLL_MS } from "./client/requests.js";
 import { shared } from "./client/shared.js";
 import { isNewer } from "./client/stats.js";
-import { doNotCount, isNotCounted, keep, local, parsed, session } from "./client/storage.js";
+import { doNotCount, isId, isNotCounted, keep, local, parsed, session } from "./client/storage.js";
 import { deliver, queue, waiting } from "./client/unsent.js";
 import { Visit } from "./client/visit.js";
 
@@ -33,7 +33,7 @@ import { Visit } from "./client/visit.js";
  * @typedef {import("./client/visit.js").VisitOptions & PageOptions} Options
  */
 
-export { isNewer, Line, local, parsed, session, shared };
+export { isId, isNewer, Line, local, parsed, session, shared };
 
 /** @param {string | null} [url]  the server, or one of its static files  @returns {URL} ends with a slash, since the server may be below a path */
 export const serverAt = (url) => new URL((url ?? origin()).replace(/(\b\/static\/.*)?\/?$/, "/"));
@@ -180,7 +180,7 @@ export class KoyJabo {
     await shown();
     if (signal.aborted) return;
     const { lastUpdated, ...stored } = parsed(session[this.#key]) ?? {}; // by an earlier page
-    if (Date.now() - lastUpdated <= FRESH_AT_LOAD_MS) this.#accept(stored, null, lastUpdated);
+    if (stored.totalVisits >= 0 && Math.abs(Date.now() - lastUpdated) <= FRESH_AT_LOAD_MS) this.#accept(stored, null, lastUpdated);
     on("visibilitychange", () => this.#report(), signal);
     on("pagehide", () => this.#report(false), signal);
     onReturn(() => this.refresh(), signal); // stats may have become old

@@ -5,7 +5,7 @@
  * @typedef {import("./koyjabo-client.2.js").Stats} Stats
  */
 
-import { KoyJabo, Line, local, parsed, serverAt, session, shared } from "./koyjabo-client.2.js";
+import { isId, KoyJabo, Line, local, parsed, serverAt, session, shared } from "./koyjabo-client.2.js";
 
 /** @type {Record<string, "totalVisits" | "todayVisits" | "activeUsers" | "uniqueVisitors">} */
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
@@ -42,7 +42,7 @@ const isSet = (choice) => isOn(choice ?? false);
 /** Whether the page counts this session itself, for a community or under another visitorId. @param {string} host */
 function isCounted(host) {
   const own = `koyjabo.visit ${host}`, visit = parsed(session[own]);
-  return Object.keys(session).some((key) => key.startsWith(`${own} `)) || (visit && visit.visitorId !== local.visitorId);
+  return Object.keys(session).some((key) => key.startsWith(`${own} `)) || (isId(visit?.visitorId) && visit.visitorId !== local.visitorId);
 }
 
 /** The client for a server, shared by all elements. @param {URL} base */

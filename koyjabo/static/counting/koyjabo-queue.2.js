@@ -45,6 +45,7 @@ export let isRead = false;
 
 let timer = 0, storing = 0;
 let isDelayed = false; // a server has asked us to wait
+let isClosed = false; // see `close`
 
 /** @param {string} id */
 const key = (id) => `${WAITING} ${id}`;
@@ -66,7 +67,7 @@ const within = (ms, answer) => Promise.race([answer, new Promise((_, reject) => 
  * browser does not grant it: an entry that is sent twice counts once.
  * @template T  @param {() => Promise<T>} act  @returns {Promise<T>}
  */
-export async function locked(act) {
+async function locked(act) {
   /** @type {Promise<T> | undefined} */
   let acted;
   const once = () => (acted ??= act());
@@ -96,7 +97,7 @@ async function changed(change) {
  * @returns {Promise<Entry[]>}  all entries, once the change is stored
  */
 async function stored(change) {
-  if (isSilent) throw isSilent;
+  if (isSilent || isClosed) throw isSilent;
   return within(SILENT_MS, changed(change)).catch((error) => {
     isSilent ||= !error;
     throw error;
@@ -106,19 +107,33 @@ async function stored(change) {
 /** Keys of the notes, oldest first. */
 const notes = () => [...unnoted.keys(), ...Object.keys(area)].filter((name) => name.startsWith(key(""))).sort();
 
+/**
+ * @param {string} name  key of a note  @param {() => any} read
+ * @returns {Entry | undefined}  undefined for what another script has written
+ */
+function entryOf(name, read) {
+  try {
+    const entry = read();
+    if (new URL(entry.url) && entry.body && typeof entry.id === "string" && key(entry.id) === name) return entry;
+  } catch {
+    // It has another shape.
+  }
+}
+
 /** @param {string[]} names  @returns {Entry[]} */
-const entriesOf = (names) => names.map((name) => unnoted.get(name) ?? JSON.parse(area[name])).filter(Boolean);
+const entriesOf = (names) => names.flatMap((name) => unnoted.get(name) ?? entryOf(name, () => JSON.parse(area[name])) ?? []);
 
 /** Move the pages' notes into the queue. @returns {Promise<Entry[]>} all entries */
 async function all() {
   /** @type {string[]} */
   let names = [];
   try {
-    known = await stored((kept) => {
-      if (isSilent) return; // this is a late answer
+    const entries = await stored((kept) => {
+      if (isSilent || isClosed) return; // this is a late answer
       names = notes();
       entriesOf(names).forEach((entry) => kept.put(entry));
     });
+    known = entries.filter((entry) => entryOf(key(entry.id), () => entry));
     isRead = true;
     for (const name of names) unnoted.delete(name) || (known.some(({ id }) => key(id) === name) ? (area[name] = "0") : delete area[name]);
     return known;
@@ -188,7 +203,7 @@ async function send(entries) {
 async function sendAll() {
   /** @type {Record<string, number | void>} */
   const rests = {}; // ms to wait, by server and kind of entry; 0 for visits that were dropped
-  for (let waiting = await all(), most = MOST; waiting[0]; ) {
+  for (let waiting = await all(), most = MOST; waiting[0] && !isClosed; ) {
     const some = first(waiting, most), [{ id, url, visit }, another] = some, { host } = new URL(url), what = visit ? url : host;
     // The events of a dropped visit are dropped as well.
     const restMs = rests[host] ?? rests[what] ?? rests[/** @type {any} */ (visit)] ?? await send(some);
@@ -218,6 +233,7 @@ function store() {
 
 /** Store an entry, so that it is kept after this page closes. @param {Entry} entry */
 export function keep(entry) {
+  if (isClosed) return;
   try {
     area[key(entry.id)] = JSON.stringify(entry);
   } catch {
@@ -240,15 +256,35 @@ export async function deliver() {
  */
 export function later(ms, notes = area) {
   area = notes;
+  if (isClosed) return;
   if (ms && timer) return store();
   isDelayed = !!ms;
   clearTimeout(timer);
   timer = setTimeout(deliver, ms);
 }
 
+/**
+ * Remove all entries of this browser. Until `reopen`, this page stores and sends none.
+ * @param {any} stored  see `eventsOf`
+ */
+export function close(stored) {
+  isClosed = true;
+  area = stored;
+  clearTimeout(timer);
+  timer = 0;
+  unnoted.clear();
+  for (const name of notes()) delete area[name];
+  const deleted = async () => settled(indexedDB.deleteDatabase(WAITING));
+  return locked(() => within(SILENT_MS, deleted()).catch(() => {})); // the browser forbids it, or deletes it later
+}
+
+export function reopen() {
+  isClosed = false;
+}
+
 /** Send the page's notes, since the page may not come back. If it does, they are sent again. */
 function leave() {
-  for (let waiting = entriesOf(notes()), some; waiting[0]; waiting = waiting.slice(some.length)) {
+  for (let waiting = entriesOf(notes()), some; waiting[0] && !isClosed; waiting = waiting.slice(some.length)) {
     some = first(waiting);
     fetch(some[0].url, { method: "POST", body: written(some), keepalive: true }).catch(() => {});
   }

@@ -1,11 +1,10 @@
 /** Erases the visitor on the server, then the visitor's id in this browser. */
 
-import { local, session } from "../counting/client/storage.js";
-import { locked } from "../counting/koyjabo-queue.2.js";
+import { local, session } from "../counting/koyjabo-client.2.js";
+import { close, reopen } from "../counting/koyjabo-queue.2.js";
 
 const OURS = /^(visitorId$|koyjabo\.(?!doNotCount))/;
 const LONGEST_WAIT_S = 30;
-const SILENT_MS = 3_000; // as in koyjabo-queue.2.js
 
 /**
  * Repeat the request until it succeeds, because a visitor with very many visits is erased in several requests.
@@ -13,25 +12,22 @@ const SILENT_MS = 3_000; // as in koyjabo-queue.2.js
  * @returns {Promise<boolean>} whether the visitor is erased; if not, call this again
  */
 export async function forget(koyjabo) {
-  await forgetWaiting(); // otherwise it would be counted afterwards
+  await close(local); // otherwise it would be counted afterwards
+  const isErased = await erase(koyjabo);
+  if (!isErased) reopen();
+  return isErased;
+}
+
+/** @param {import("../counting/koyjabo.js").KoyJabo} koyjabo */
+async function erase(koyjabo) {
   const wasCounted = koyjabo.isCounted;
   if (!(await isForgotten(koyjabo.visitorId))) return false;
   await koyjabo.stop();
   // A visit was registered in the meantime: erase again.
   if (!wasCounted && koyjabo.isCounted && !(await isForgotten(koyjabo.visitorId))) return false;
   for (const area of [local, session]) for (const key of Object.keys(area).filter((key) => OURS.test(key))) delete area[key];
-  await forgetWaiting();
+  await close(local);
   return true;
-}
-
-/** Delete the browser's unsent entries while no other page or service worker is sending them. */
-async function forgetWaiting() {
-  const clear = () =>
-    new Promise((done) => {
-      setTimeout(done, SILENT_MS);
-      Object.assign(indexedDB.deleteDatabase("koyjabo.waiting"), { onsuccess: done, onerror: done });
-    });
-  await locked(clear).catch(() => {}); // the browser forbids storage, or deletes them later
 }
 
 /** @param {string} visitorId */

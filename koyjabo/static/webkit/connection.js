@@ -32,11 +32,13 @@ class Connection {
   #isAsking = false;
   #timer = 0;
 
+  /** @returns {this} */
   start() {
     for (const change of ["online", "offline"]) addEventListener(change, () => this.doubt());
     addEventListener("pageshow", ({ persisted }) => persisted && this.doubt());
     document.addEventListener("visibilitychange", () => document.hidden || this.doubt());
     this.#wait(QUIET_MS);
+    return this;
   }
 
   /** Sets the time when the page was generated, which is earlier for a cached copy. @param {number} ms  since 1970 */
@@ -103,5 +105,5 @@ class Connection {
   }
 }
 
-export const connection = new Connection();
-connection.start();
+/** @type {Connection}  one for each page, although a file that is loaded later may have its own copy of this module */
+export const connection = (/** @type {any} */ (globalThis).koyjaboConnection ??= new Connection().start());

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
 
 INTERFACES = ("admin",)
 COMMANDS = {"backup": "cli:backup", "restore": "cli:restore"}
+FILLS = {
+    "people.audit.log:ACTION_LABELS": "backup:BACKUP_ACTIONS",
+    "people.audit.log:ROUTINE_ACTIONS": "backup:ROUTINE_BACKUP_ACTIONS",
+}
 
 
 def register(base: "Base") -> None:

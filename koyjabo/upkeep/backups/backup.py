@@ -27,12 +27,13 @@ from .folder import atomic_file
 
 logger = logging.getLogger(__name__)
 
-log.ACTION_LABELS |= {
+BACKUP_ACTIONS = {
     "backup.begin": N_("Backup started"),
     BACKUP_ACTION: N_("Backup made"),
     FAILURE_ACTION: N_("Backup failed"),
+    "ledger.restore": N_("Backup restored"),
 }
-log.ROUTINE_ACTIONS[BACKUP_ACTION] = '"proven": true'
+ROUTINE_BACKUP_ACTIONS = {BACKUP_ACTION: '"proven": true'}
 
 DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 SYNC_BYTES = 4 << 20

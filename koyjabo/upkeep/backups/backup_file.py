@@ -11,12 +11,12 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from reprlib import repr as shown
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from koyjabo.base.core.errors import Unusable
-from koyjabo.base.core.file_lines import MAX_LINE_LENGTH, LineTooLong, lines
 
 FORMAT = 1
 COMPRESSION = 3
@@ -24,6 +24,9 @@ COMPRESSION = 3
 
 GZIP_WBITS = 16 + zlib.MAX_WBITS
 """Value that makes zlib write a gzip header and checksum."""
+
+MAX_LINE_LENGTH = 1_000_000
+"""Maximum length of a line, bytes."""
 
 ROWS_PER_PIECE = 1_000
 """Rows per piece. A piece has at most twice MAX_LINE_LENGTH bytes."""
@@ -40,6 +43,16 @@ ANOTHER_BACKUP = "The backup was changed after it was made, or another program m
 BACKUP_CHANGED = "The backup has changed since it was made: its contents do not match its checksum."
 
 BACKUP_CUT_OFF = "The backup is truncated: its end is missing."
+
+
+class SupportsReadline(Protocol):
+    def readline(self, size: int, /) -> bytes: ...
+
+
+class LineTooLong(Exception):
+    def __init__(self, number: int) -> None:
+        super().__init__(f"Line {number} is longer than 1 MB")
+        self.number = number
 
 
 class Head(NamedTuple):
@@ -139,7 +152,7 @@ def _reading(path: Path) -> Iterator[Iterator[bytes]]:
     """Yield the decompressed lines of a file. Turns all reading and parsing errors into Unusable."""
     try:
         with gzip.open(path, "rb") as file:
-            yield lines(file)
+            yield _lines(file)
     except LineTooLong as error:
         raise Unusable(f"{error}, so this is not a backup made by this program. Nothing was restored.") from None
     except EOFError:
@@ -177,3 +190,14 @@ def _head(line: bytes) -> Head:
         if not 0 <= number <= (MAX_MOMENT_MS if name in ("made_ms", "epoch") else MAX_NUMBER):
             raise Unusable(f"The first line has an impossible number, {shown(name)}: {shown(number)}. {ANOTHER_BACKUP}")
     return head
+
+
+def _lines(file: SupportsReadline) -> Iterator[bytes]:
+    """Yield the lines of a file, in constant memory. Raises LineTooLong."""
+    for number in count(1):
+        line = file.readline(MAX_LINE_LENGTH + 1)
+        if len(line) > MAX_LINE_LENGTH:
+            raise LineTooLong(number)
+        if not line:
+            return
+        yield line

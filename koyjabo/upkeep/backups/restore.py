@@ -13,7 +13,6 @@ from typing import Any
 from koyjabo.base.core.clock import Clock, iso
 from koyjabo.base.core.errors import Unusable
 from koyjabo.base.core.extensions import db
-from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.core.runtime import ReportProgress
 from koyjabo.base.database import engine
@@ -29,8 +28,6 @@ from .backup_file import ANOTHER_BACKUP, MAX_MOMENT_MS, Head, TablePiece
 from .folder import BackupFolder
 
 MAX_NAMED_PROBLEMS = 5
-
-log.ACTION_LABELS["ledger.restore"] = N_("Backup restored")
 
 
 def restore_file(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
 COMMANDS = {"clock": "cli:clock"}
 TABLES = ("models",)
 UPKEEP = ("upkeep_queries:RefiledRules",)
+FILLS = {
+    "people.audit.log:ACTION_LABELS": "clock_answers:CLOCK_ACTIONS",
+}
 
 
 def register(base: "Base") -> None:

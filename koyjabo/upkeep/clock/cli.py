@@ -15,10 +15,7 @@ from koyjabo.counting.clock_watch import (
     WRONG_CLOCK,
     ClockReading,
 )
-from .clock_answers import ClockAnswers
-
-ANSWER_APPLIES_S = 3.0
-"""When all workers follow an answer, s."""
+from .clock_answers import ANSWER_APPLIES_MS, ClockAnswers
 
 VERDICT_SENTENCES = {
     DOUBTED_CLOCK: "In doubt: visits are filed later than the clock. See `koyjabo clock --help`.",
@@ -44,7 +41,7 @@ def clock(context: click.Context, answer: str | None) -> None:
         answers = services[ClockAnswers]
         if answer:
             answers.answer(OPERATOR, answer)
-            time.sleep(ANSWER_APPLIES_S)  # so that no visit is filed by an earlier rule afterwards
+            time.sleep(ANSWER_APPLIES_MS / 1000)
             with progress(0, "Filing visits again") as advance:
                 click.echo(f"Visits filed again: {answers.complete(advance):,}.")
             return

@@ -23,7 +23,7 @@ from koyjabo.counting.clock_watch import (
 )
 from koyjabo.people.accounts.queries import recipients
 from koyjabo.people.audit import log as audit
-from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
+from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.mail.outbox import MailOutbox
 from .email import CLOCK_MAIL
 from .refiling import Refiling
@@ -32,13 +32,18 @@ log = logging.getLogger(__name__)
 
 CLOCK_ACTION = "clock.answer"
 CLOCK_SUBJECT = Subject("server", "", "")
-ACTION_LABELS[CLOCK_ACTION] = N_("Clock confirmed")
+CLOCK_ACTIONS = {CLOCK_ACTION: N_("Clock confirmed")}
 
 BY_ADMIN = "admin"
 
 IMPOSSIBLE_TIME = N_("This version is newer than the time that the clock shows. Set the clock from the network (NTP).")
 
 REFILING_LEASE = "refiling"
+
+ANSWER_APPLIES_MS = 3_000
+"""When all workers follow an answer, ms. Nothing is filed again before, so that no visit is filed by an earlier rule
+afterwards.
+"""
 
 
 class ClockAnswers:
@@ -53,16 +58,13 @@ class ClockAnswers:
         self._task = LeasedTask(
             base.database, base.clock, base.runtime, REFILING_LEASE, "refiling_interrupted", "refiling_failed"
         )
+        self._due_ms: int | None = None  # since when something has to be done; elapsed
+        self._put_back = StoredState()  # the answer after which everything was put back
         self._mailed_ms = 0  # the doubt that admins got an email about
 
     @property
     def reading(self) -> ClockReading:
         return self._watch.reading
-
-    @property
-    def given(self) -> str:
-        """The answer that holds: CLOCK_ANSWER, VISITS_ANSWER or ""."""
-        return self._watch.answer.answer
 
     def has_earlier(self) -> bool:
         """Whether visits were filed again, and can be put back. Raises LedgerUnavailable."""
@@ -73,12 +75,18 @@ class ClockAnswers:
         with suppress(LedgerUnavailable):  # the next tick tries again
             if self._watch.due_answer:
                 self._store(Actor(None, "", "", self._clock.system_ms()), CLOCK_ANSWER, self._watch.due_answer)
-                self._watch.tick()
+                self._watch.tick(reads=True)
             elif self.reading.verdict == DOUBTED_CLOCK:
                 self._send_mails()
+            elapsed_ms = self._clock.elapsed_ms()
             if self._task.is_running:
                 self._task.keep()
-            elif self._is_due() and self._task.take():
+            elif not self._is_due():
+                self._due_ms = None
+            elif self._due_ms is None:
+                self._due_ms = elapsed_ms
+            elif elapsed_ms - self._due_ms >= ANSWER_APPLIES_MS and self._task.take():
+                self._due_ms = None
                 self._task.start(self._work)
 
     def answer(self, account: Account, answer: str) -> None:
@@ -90,7 +98,7 @@ class ClockAnswers:
             raise InvalidInput(IMPOSSIBLE_TIME, {"": IMPOSSIBLE_TIME})
         by = audit.actor(account, self._clock)._replace(at_ms=self._clock.system_ms())
         self._store(by, answer, BY_ADMIN)
-        self._watch.tick()
+        self._watch.tick(reads=True)
 
     def complete(self, advance: Advance = lambda visits: None) -> int:
         """Do at once what follows from the answer. Returns the number of visits that were moved. Raises
@@ -112,10 +120,13 @@ class ClockAnswers:
         self._task.release()
 
     def _is_due(self) -> bool:
-        if self.given == VISITS_ANSWER:
-            return self.has_earlier()
+        answer = self._watch.answer
+        if answer.answer == VISITS_ANSWER:
+            if answer != self._put_back and not self.has_earlier():
+                self._put_back = answer
+            return answer != self._put_back
         is_unfinished = self.reading.is_later or self._watch.is_refiling
-        return self.given == CLOCK_ANSWER and self.reading.verdict == RIGHT_CLOCK and is_unfinished
+        return answer.answer == CLOCK_ANSWER and self.reading.verdict == RIGHT_CLOCK and is_unfinished
 
     def _work(self) -> None:
         self.complete()

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.json_rows import adding, insert_rows
+from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import DISORDER_MS
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.columns import Columns, RowChange
@@ -27,7 +28,6 @@ LEFT JOIN visitors s ON s.scope = 'site' AND s.visitor_id = v.visitor_id
 LEFT JOIN visitors c ON v.scope <> 'site' AND c.scope = v.scope AND c.visitor_id = v.visitor_id
 WHERE v.id IN :ids
 """).bindparams(bindparam("ids", expanding=True))
-ADVANCE_REVISIONS = text("UPDATE counters SET revision = revision + 1")
 KEEP_EARLIER = "ON CONFLICT DO NOTHING"
 CLEAR_DAY_NUMBERS = text("""
 UPDATE visits SET day_number = NULL WHERE id > :after AND day = :day
@@ -65,7 +65,7 @@ class Filed(NamedTuple):
 
 class RestOfRows(NamedTuple):
     """The rest of the rows to move: those with an id after `after`. `next_id` and `next_ms` are the next row that is
-    certain, if it is known.
+    certain. Without a time, no row up to `next_id` is.
     """
 
     after: int
@@ -134,7 +134,7 @@ def refile_events(
     times = Times(session, Event, clock, later, part)
     moves = {row.id: times.of(row, visits.get(row.visit_id)) for row in rows}
     keep_earlier(session, "events", {row.id: _filed(row)[:3] for row in rows}, later.expires_ms)
-    _move_events(session, change, moves)
+    _move_events(session, change, rows, moves)
     return len(rows), times.rest(after)
 
 
@@ -142,9 +142,9 @@ def put_back_visits(session: Session, columns: Columns, size: int) -> list[int]:
     """File `size` visits at their earlier times. Returns their ids."""
     lock(session)
     lock_counters(session, {SITE})
-    moves = {int(key): Filed(*earlier) for key, earlier in earlier_rows(session, "visits", size)}
+    moves = _earlier_moves(session, Visit, size)
     rows = session.execute(_rows_of(Visit).where(Visit.id.in_(moves)).order_by(Visit.id)).all()
-    if rows:
+    if rows:  # some may be gone
         lock_counters(session, {Scope(row.scope) for row in rows} - {SITE})
         _move_visits(session, columns.change(session, events=True, attended=True), rows, moves)
         for day in sorted({row.day for row in rows}):
@@ -155,9 +155,10 @@ def put_back_visits(session: Session, columns: Columns, size: int) -> list[int]:
 
 def put_back_events(session: Session, columns: Columns, size: int) -> int:
     lock(session)
-    moves = {int(key): Filed(*earlier) for key, earlier in earlier_rows(session, "events", size)}
-    if moves:
-        _move_events(session, columns.change(session, events=True), moves)
+    moves = _earlier_moves(session, Event, size)
+    rows = session.execute(_rows_of(Event).where(Event.id.in_(moves)).order_by(Event.id)).all()
+    if rows:
+        _move_events(session, columns.change(session, events=True), rows, moves)
     forget_earlier(session, "events", moves)
     return len(moves)
 
@@ -171,10 +172,12 @@ class Times:
         self._session, self._table, self._clock, self._later = session, table, clock, later
         self._next_id, self._next_ms = part.next_id, part.next_ms
         self._before: tuple[int, int] | None = None  # id and time of the row that was filed last
+        if self._next_ms is None:  # there may be one now
+            self._find_next(max(part.after, part.next_id))
 
     def of(self, row: Any, since_ms: int | None) -> Filed:
         """`since_ms`: the row cannot be earlier."""
-        if row.id >= self._next_id and self._next_id >= 0:
+        if self._next_ms is not None and row.id >= self._next_id:
             self._find_next(row.id)
         most_ms = self._later.now_ms if self._next_ms is None else min(self._next_ms, self._later.now_ms)
         before_ms = max([ms for ms in (self._before_ms(row.id), since_ms) if ms is not None], default=None)
@@ -201,11 +204,12 @@ class Times:
         earlier = select(self._table.at_ms).where(self._table.id < row_id).order_by(self._table.id.desc()).limit(1)
         return self._session.scalar(earlier)
 
-    def _find_next(self, row_id: int) -> None:
-        certain = self._table.id > row_id, self._table.at_ms <= self._later.least_ms
+    def _find_next(self, after: int) -> None:
+        certain = self._table.id > after, self._table.at_ms <= self._later.least_ms
         columns = select(self._table.id, self._table.at_ms)
         row = self._session.execute(columns.where(*certain).order_by(self._table.id).limit(1)).first()
-        self._next_id, self._next_ms = (row.id, row.at_ms) if row else (-1, None)
+        newest = select(func.max(self._table.id))
+        self._next_id, self._next_ms = row or (self._session.scalar(newest) or 0, None)
 
 
 def _next_rows(session: Session, table: Any, later: Later, after: int, size: int) -> tuple[Sequence[Any], int]:
@@ -246,20 +250,25 @@ def _move_visits(session: Session, change: RowChange, rows: Sequence[Any], moves
         insert_rows(session, table, (), changes, adding(table))
         empty = delete(table).where(table.visits == 0, table.scope.in_({change[0] for change in changes}))
         session.execute(empty.execution_options(synchronize_session=False))
-    session.execute(update(Visit), [{"id": id, **filed._asdict()} for id, filed in moves.items()])
+    session.execute(update(Visit), [{"id": row.id, **moves[row.id]._asdict()} for row in rows])
     attendance_queries.remove(session, [row.id for row in rows])
     change.most_visits(first - 1, last)
-    session.execute(ADVANCE_REVISIONS)
+    locked = Counter.scope.in_({SITE, *(row.scope for row in rows)})
+    session.execute(update(Counter).where(locked).values(revision=Counter.revision + 1))
 
 
 def _new_in(id: int, new_in: int | None, first_on_site: int | None, first_in_community: int | None) -> int:
     return (new_in or 0) | ON_SITE * (first_on_site == id) | IN_COMMUNITY * (first_in_community == id)
 
 
-def _move_events(session: Session, change: RowChange, moves: dict[int, Filed]) -> None:
-    values = [{"id": id, "at_ms": at_ms, "day": day, "hour_s": hour_s} for id, (at_ms, day, hour_s, _) in moves.items()]
+def _move_events(session: Session, change: RowChange, rows: Sequence[Any], moves: dict[int, Filed]) -> None:
+    values = [dict(zip(("id", "at_ms", "day", "hour_s"), (row.id, *moves[row.id]), strict=False)) for row in rows]
     session.execute(update(Event), values)
-    change.most_events(min(moves) - 1, max(moves))
+    change.most_events(rows[0].id - 1, rows[-1].id)
+
+
+def _earlier_moves(session: Session, table: Any, size: int) -> dict[int, Filed]:
+    return {int(key): Filed(*earlier) for key, earlier in earlier_rows(session, table.__tablename__, size)}
 
 
 def keep_earlier(session: Session, name: str, earlier: dict[Any, Any], expires_ms: int) -> None:

@@ -6,6 +6,9 @@ if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
 INTERFACES = ("api", "admin")
+FILLS = {
+    "people.audit.log:ACTION_LABELS": "queries:HEALTH_ACTIONS",
+}
 
 
 def register(base: "Base") -> None:

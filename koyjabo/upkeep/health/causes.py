@@ -1,8 +1,18 @@
 """Why visits are not saved, in sentences."""
 
+from typing import NamedTuple
+
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.timelines import TIMELINES
-from .cause import Cause
+
+
+class Cause(NamedTuple):
+    """Why visits are not saved, what to do, and where docs/troubleshooting.md says more."""
+
+    sentence: str
+    advice: str
+    section: str
+
 
 CAUSE_SENTENCES = {
     "locked": Cause(

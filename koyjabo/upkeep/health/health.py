@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.cluster.workers import RunningJob, Worker, host_name
+from koyjabo.base.cluster.workers import RunningJob, Worker, host_name, machine_id
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database import free_space
@@ -145,6 +145,7 @@ class Health:
             unsaved_ms=unsaved.since_ms if unsaved else None,
             unsaved_cause=unsaved.cause if unsaved else "",
             jobs=self._jobs.running(),
+            machine=machine_id(),
             host=host_name(),
             clock_ms=self._clock.system_ms(),
         )

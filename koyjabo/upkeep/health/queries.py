@@ -13,7 +13,7 @@ from koyjabo.base.models import SITE
 from koyjabo.counting.models import Visit
 from koyjabo.counting.rollback_queries import ROLLED_BACK_ACTION as ROLLED_BACK
 from koyjabo.people.audit import queries as audit
-from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
+from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.audit.models import AuditLine
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.upkeep.backups.backup_record_queries import BACKUP_ACTION
@@ -22,7 +22,7 @@ from koyjabo.upkeep.retention.nightly import RETENTION_WORK as RETENTION
 ROLLBACK_SEEN_ACTION = "ledger.rollback_seen"
 MAX_ROLLBACKS = 1_000
 
-ACTION_LABELS[ROLLBACK_SEEN_ACTION] = N_("Lost visits acknowledged")
+HEALTH_ACTIONS = {ROLLBACK_SEEN_ACTION: N_("Lost visits acknowledged")}
 
 SELECT_NOW_MS = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 SELECT_STANDBYS = text("""
@@ -59,7 +59,6 @@ class Rollback(NamedTuple):
 class DatabaseFacts(NamedTuple):
     schema: str = ""  # latest migration
     visits: int = 0  # ever counted
-    newest_visit_ms: int = 0  # the time that the newest visit is filed at
     backup: AuditRecord | None = None  # the latest one
     retention_ms: int | None = None  # when the nightly work last ended; None before the first night
     oldest_visit_ms: int = 0  # 0 if unknown
@@ -80,12 +79,10 @@ def last_backup(session: Session) -> AuditRecord | None:
 
 
 def facts(session: Session) -> DatabaseFacts:
-    visits = session.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one()
     dialect = session.get_bind().dialect.name
     return DatabaseFacts(
         schema=session.execute(SELECT_SCHEMA).scalar_one(),
-        visits=visits,
-        newest_visit_ms=session.scalar(select(Visit.at_ms).where(Visit.id == visits)) or 0,
+        visits=session.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one(),
         backup=last_backup(session),
         retention_ms=session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == RETENTION)) or None,
         oldest_visit_ms=session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,

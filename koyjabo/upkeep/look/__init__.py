@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 COMMANDS = {"mark": "cli:mark"}
 INTERFACES = ("pages",)
 TABLES = ("models",)
+FILLS = {
+    "people.audit.log:ACTION_LABELS": "site_marks:MARK_ACTIONS",
+}
 
 
 def register(base: "Base") -> None:

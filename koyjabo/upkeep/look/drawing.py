@@ -36,7 +36,10 @@ COSTLY_PROPERTIES = re.compile(r"filter|mask|marker|stroke-dasharray|on[a-z]")
 """The beginnings of attributes and properties that are refused, unless they have one of NO_EFFECT."""
 
 NO_EFFECT = {"", "none", "0", "initial"}
-REFERENCE = re.compile(r"""url\(\s*["']?#([^"'()\s]+)["']?\s*\)""")
+REFERENCE = re.compile(r"""(?<![\w-])url\(\s*["']?#([^"'()\s]+)["']?\s*\)""")
+FUNCTION = re.compile(r"[^\s(),]*\(")
+SVG_FUNCTIONS = {"rgb(", "rgba(", "hsl(", "hsla(", "hwb(", "lab(", "lch(", "oklab(", "oklch(", "color(", "var("}
+"""The functions that a property may have besides a REFERENCE. Others, such as `image-set(`, can load another file."""
 
 WRONG_PICTURE = N_("This is not an SVG or PNG file. Choose one of these.")
 UNUSABLE_PART = N_(
@@ -144,10 +147,11 @@ class Drawing:
         """Whether to keep a property."""
         if COSTLY_PROPERTIES.match(name.lower()) and value.strip().lower() not in NO_EFFECT:
             self._refuse(name)
-        if name not in SVG_PROPERTIES or "\\" in value or "/*" in value:
+        if name not in SVG_PROPERTIES or "\\" in value:
             return False
-        if "url(" in REFERENCE.sub("", value).lower():
-            self._refuse("url(")
+        for function in FUNCTION.findall(REFERENCE.sub(" ", value)):
+            if function.lower() not in SVG_FUNCTIONS:
+                self._refuse(function)
         names = REFERENCE.findall(value)
         if names and CLIP_PATH in self._open:
             if name == "clip-path":

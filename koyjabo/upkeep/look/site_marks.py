@@ -21,7 +21,7 @@ MARK_POLL_S = 1.0
 CATCH_UP_MS = 100
 """Minimum time between two calls of `catch_up` that read the database, ms: strangers may ask for any mark."""
 
-audit.ACTION_LABELS |= {"mark.change": N_("Mark changed"), "mark.remove": N_("Mark removed")}
+MARK_ACTIONS = {"mark.change": N_("Mark changed"), "mark.remove": N_("Mark removed")}
 
 
 class SiteMarks:

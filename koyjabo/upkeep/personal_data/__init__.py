@@ -6,6 +6,9 @@ if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
 INTERFACES = ("api", "pages")
+FILLS = {
+    "people.audit.log:ACTION_LABELS": "personal_data:DELETION_ACTIONS",
+}
 
 
 def register(base: "Base") -> None:

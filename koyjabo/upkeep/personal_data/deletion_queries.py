@@ -12,6 +12,7 @@ from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.database.upkeep_rules import UpkeepRules, all_rules, change_rows
 from koyjabo.base.models import SITE
+from koyjabo.columns.columns import Columns, RowChange
 from koyjabo.counting.daily_people import user
 from koyjabo.counting.models import Person, Visit
 from koyjabo.people.accounts.users import deletion_queries as accounts
@@ -54,13 +55,13 @@ def lock(session: Session, user_id: str) -> User:
     return accounts.lock(session, user_id)
 
 
-def delete_account(session: Session, user_id: str, name: str, now_ms: int, size: int) -> bool:
+def delete_account(session: Session, columns: Columns, user_id: str, name: str, now_ms: int, size: int) -> bool:
     """Detach up to `size` rows of each table. If none are left, delete the account. Returns whether it has been
     deleted. `name` is random and begins with DELETED_ID. Raises LastAdmin, or InvalidToken if the account was already
     deleted.
     """
     person = lock(session, user_id)
-    if detach(session, user_id, name, size):
+    if detach(session, columns, user_id, name, size):
         return False
     for rules in all_rules():
         rules.release_account(session, user_id)
@@ -69,13 +70,13 @@ def delete_account(session: Session, user_id: str, name: str, now_ms: int, size:
     return True
 
 
-def detach(session: Session, user_id: str, name: str, size: int) -> bool:
+def detach(session: Session, columns: Columns, user_id: str, name: str, size: int) -> bool:
     """Remove the account from up to `size` rows of each table. Returns whether there may be more rows."""
     scopes = _scopes_of(session, user_id)
     for locked in ((SITE,), scopes):  # in the ledger's order; until the commit, no visits or presence are recorded
         rows = select(Counter.scope).where(Counter.scope.in_(locked)).order_by(Counter.scope)
         session.execute(rows.with_for_update()).all()
-    if _detach_rows(session, user_id, name, size):
+    if _detach_rows(session, columns, user_id, name, size):
         return True
     for scope in scopes:
         is_taken = session.scalar(select(exists().where(Person.scope == scope, Person.person == user(name))))
@@ -92,17 +93,26 @@ def _scopes_of(session: Session, user_id: str) -> tuple[str, ...]:
     )
 
 
-def _detach_rows(session: Session, user_id: str, name: str, size: int) -> bool:
+def _detach_rows(session: Session, columns: Columns, user_id: str, name: str, size: int) -> bool:
     """Detach rows. Returns whether there may be more. Conversions come before visitors, because a recount compares the
     two.
     """
     counts = (
-        change_rows(session, Visit.id, size, Visit.user_id == user_id, user_id=DELETED_ID),
+        _detach_visits(session, columns.change(session), user_id, size),
         change_rows(session, Conversion.id, size, Conversion.user_id == user_id, user_id=name),
         changed_rows(session, DETACH_VISITORS, {"user_id": user_id, "name": name, "size": size}),
         *(rules.detach_account(session, user_id, size) for rules in all_rules()),
     )
     return max(counts) >= size
+
+
+def _detach_visits(session: Session, change: RowChange, user_id: str, size: int) -> int:
+    rows = session.execute(select(Visit.__table__).where(Visit.user_id == user_id).limit(size)).all()
+    deleted = [{"id": row.id, "user_id": DELETED_ID} for row in rows]
+    if deleted:
+        session.execute(update(Visit), deleted)
+        change.visits(change.read_differently(rows, deleted))
+    return len(rows)
 
 
 def random_name() -> str:

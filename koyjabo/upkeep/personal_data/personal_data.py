@@ -7,7 +7,8 @@ from koyjabo.base.core.errors import NotYetForgotten
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database.throttle import Throttle
-from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
+from koyjabo.columns.columns import Columns
+from koyjabo.people.audit.log import Actor, Subject
 from . import deletion_queries
 
 DELETION_PATIENCE_S = 5.0
@@ -18,7 +19,7 @@ deleted within milliseconds.
 DELETED_USER = Subject("user", "", "")
 """Subject of the audit entry, which must not identify the deleted user."""
 
-ACTION_LABELS |= {"user.delete": N_("Account deleted")}
+DELETION_ACTIONS = {"user.delete": N_("Account deleted")}
 
 
 class PersonalData:
@@ -29,6 +30,7 @@ class PersonalData:
     def __init__(self, base: Base) -> None:
         self._database = base.database
         self._clock = base.clock
+        self._columns = base.services[Columns]
         self._on_revoked = base.signals.access_revoked.send
 
     def only_admin_of(self, account: Account, language: str) -> dict[str, str]:
@@ -50,7 +52,7 @@ class PersonalData:
         self._strip_records(throttle, account)
         while not throttle.do(
             deletion_queries.delete_account,
-            *(account.id, name, by.at_ms),
+            *(self._columns, account.id, name, by.at_ms),
             audit=lambda is_deleted: by.entry("user.delete", DELETED_USER) if is_deleted else None,
         ):
             if time.monotonic() - began > DELETION_PATIENCE_S:
@@ -58,7 +60,7 @@ class PersonalData:
                     N_("Deleting this account takes several requests. Repeat the request until it succeeds.")
                 )
         self._on_revoked(account.id)
-        while throttle.do(deletion_queries.detach, account.id, name):
+        while throttle.do(deletion_queries.detach, self._columns, account.id, name):
             pass  # rows added while the account was being deleted
         self._strip_records(throttle, account)
 

@@ -6,6 +6,10 @@ if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
 COMMANDS = {"total": "cli:total", "verify": "cli:verify"}
+FILLS = {
+    "people.audit.log:ACTION_LABELS": "recounts:RECOUNT_ACTIONS",
+    "people.audit.log:ROUTINE_ACTIONS": "recounts:ROUTINE_RECOUNT_ACTIONS",
+}
 
 
 def register(base: "Base") -> None:

@@ -21,7 +21,7 @@ from koyjabo.base.jobs import job_queries
 from koyjabo.base.jobs.claims import ClaimLost, WorkLease, is_stored
 from koyjabo.columns.columns import Columns
 from koyjabo.people.audit import log as audit, queries
-from koyjabo.people.audit.log import ACTION_LABELS, ROUTINE_ACTIONS, Actor, Subject
+from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
 from . import repair_queries
 from .recount_queries import MAX_STORED_PROBLEMS, RecountResult, newest_id, recount
@@ -31,12 +31,13 @@ log = logging.getLogger(__name__)
 RECOUNT_BEGUN, RECOUNT_ENDED = "ledger.recount", "ledger.recounted"
 LEDGER_SUBJECT = Subject("ledger", "", "")
 
-ACTION_LABELS |= {
+RECOUNT_ACTIONS = {
     RECOUNT_BEGUN: N_("Recount started"),
     RECOUNT_ENDED: N_("Recount finished"),
     "ledger.repair": N_("Numbers repaired"),
+    "total.set": N_("Total changed"),
 }
-ROUTINE_ACTIONS |= {RECOUNT_BEGUN: "", RECOUNT_ENDED: '"agrees": true'}
+ROUTINE_RECOUNT_ACTIONS = {RECOUNT_BEGUN: "", RECOUNT_ENDED: '"agrees": true'}
 
 RECOUNT_LEASE = "recount"
 """The row in `nightly_work` that names the worker that recounts."""

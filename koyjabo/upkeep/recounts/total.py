@@ -16,8 +16,6 @@ TOTAL_SUBJECT = Subject("total", "site", "")
 
 TOTAL_RANGE = N_("must be from 0 to 1,000,000,000,000,000")
 
-audit.ACTION_LABELS["total.set"] = N_("Total changed")
-
 
 class Preview(NamedTuple):
     """What a change to the total would do. `version` changes only when the total is set, not when visits

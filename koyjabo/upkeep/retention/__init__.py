@@ -8,6 +8,9 @@ if TYPE_CHECKING:
 INTERFACES = ("api",)
 COMMANDS = {"forget": "cli:forget"}
 TABLES = ("models",)
+FILLS = {
+    "people.audit.log:ACTION_LABELS": "erasure:ERASURE_ACTIONS",
+}
 
 
 def register(base: "Base") -> None:

@@ -16,7 +16,7 @@ from koyjabo.base.jobs.running_jobs import ERASURE, RunningJobs
 from koyjabo.base.models import SITE
 from koyjabo.columns.columns import Columns
 from koyjabo.people.audit import log
-from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
+from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
 from . import erasure_queries
 from .erasure_queries import Renamed
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 VISITOR_SUBJECT = Subject("visitor", "", "")
 """Subject of the audit entry, which must not identify the erased visitor."""
 
-ACTION_LABELS["visitor.forget"] = N_("Visitor data erased")
+ERASURE_ACTIONS = {"visitor.forget": N_("Visitor data erased")}
 
 PATIENCE_S = 5.0
 """Time limit of one request, s. A visitor with a few visits a day over years is erased within milliseconds."""

@@ -50,7 +50,6 @@ VISIT_CHANGES = ", ".join(
     [*(f"{name} = :{name}" for name in REPLACED_COLUMNS), *(f"{name} = NULL" for name in CLEARED_COLUMNS)]
 )
 RENAME_VISIT = text(f"UPDATE visits SET {VISIT_CHANGES} WHERE id = :id")
-VISIT_COLUMNS = (Visit.id, Visit.scope, *(getattr(Visit, name) for name in COLUMN_REDUCERS))
 # The index on `visitors` begins with the scope, so this takes one look-up per scope that ever had visits.
 SELECT_SCOPES_OF_VISITOR = text("""
 WITH RECURSIVE s(scope) AS (
@@ -127,11 +126,7 @@ def rename(session: Session, change: RowChange, visitor_id: str, size: int) -> R
             for row in rows
         ]
         session.execute(RENAME_VISIT, renamed)
-        changed = {  # in reports, which do not show exact user agents
-            row.id
-            for row, new in zip(rows, renamed, strict=True)
-            if (new["referrer"], new["campaign"]) != (row.referrer, row.campaign)
-        }
+        changed = change.read_differently(rows, ({**CLEARED_COLUMNS, **new} for new in renamed))
         change.visits({*attended, *changed})
     events = change.rename_events(visitor_id, name, size)
     return Renamed(len(rows), scopes, len(rows) >= size or events >= size, name)
@@ -166,8 +161,8 @@ def _next(session: Session, visitor_id: str, size: int) -> tuple[list[Any], str]
     name.
     """
     first_id = session.scalar(SELECT_FIRST_VISIT, {"visitor_id": visitor_id})
-    first = session.execute(select(*VISIT_COLUMNS, Visit.visitor_id).where(Visit.id == first_id)).one_or_none()
-    theirs = select(*VISIT_COLUMNS).where(Visit.visitor_id == visitor_id).order_by(Visit.visit_id).limit(size)
+    first = session.execute(select(Visit.__table__).where(Visit.id == first_id)).one_or_none()
+    theirs = select(Visit.__table__).where(Visit.visitor_id == visitor_id).order_by(Visit.visit_id).limit(size)
     rows = list(session.execute(theirs))
     if first is None or first.visitor_id.startswith(MONTHLY_PREFIX):
         return rows, f"{ERASED_PREFIX}{first_id}" if first_id else random_name()

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
 COMMANDS = {"settings": "cli:settings"}
 TABLES = ("models",)
+FILLS = {
+    "people.audit.log:ACTION_LABELS": "stored_settings:SETTINGS_ACTIONS",
+}
 
 
 def register(base: "Base") -> None:

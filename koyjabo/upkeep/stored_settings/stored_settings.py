@@ -46,7 +46,7 @@ CHANGED_SECRET = N_("changed")
 UNREADABLE_SECRET = N_("It was saved with another SECRET_KEY: enter it again.")
 INVALID_VALUE = N_("This version of the server does not accept its value: enter it again.")
 
-audit.ACTION_LABELS[SETTINGS_ACTION] = N_("Settings changed")
+SETTINGS_ACTIONS = {SETTINGS_ACTION: N_("Settings changed")}
 
 
 class StoredSettings:

@@ -5,8 +5,11 @@ request. It also responds when an error handler fails.
 
 import json
 import logging
+import re
+import secrets
 import sys
 from collections.abc import Callable, Collection, Iterable
+from itertools import count
 from typing import Any
 
 from flask import Flask
@@ -27,24 +30,38 @@ from .header_rules import (
     naming,
 )
 from .paths import PathPolicy, matching
-from .request_ids import RequestIds
 
 log = logging.getLogger(__name__)
 
-
 REQUEST_ID = "X-Request-Id"
+REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._\-]{8,64}", re.ASCII)
 
 STATIC_PATH = "/static/"
 
-
 WORKER_PATH = "/sw.js"
-
 
 VARY, BY_ORIGIN = "Vary", "Origin"
 
-
 LAST_RESORT_STATUS = "500 Internal Server Error"
 LAST_RESORT = json.dumps({"error": KoyJaboError.sentence, "code": KoyJaboError.code, "details": {}}).encode()
+
+
+class RequestIds:
+    """Gives every request an id, which appears in the response (`X-Request-Id`) and in log lines. It consists of a
+    random per-process prefix and a number, because random ids would take five times as long. With `trusts_proxies`,
+    an id set by our proxy is kept.
+    """
+
+    def __init__(self, trusts_proxies: bool) -> None:
+        self._trusts_proxies = trusts_proxies
+        self._prefix = secrets.token_hex(6)
+        self._numbers = count(1)
+
+    def of(self, environ: dict[str, Any]) -> str:
+        proxy_id: str = environ.get("HTTP_X_REQUEST_ID", "") if self._trusts_proxies else ""
+        if proxy_id and REQUEST_ID_PATTERN.fullmatch(proxy_id):
+            return proxy_id
+        return f"{self._prefix}-{next(self._numbers):x}"
 
 
 def init_app(app: Flask, allowed_origins: Callable[[], Collection[str]], trusts_proxies: bool) -> None:

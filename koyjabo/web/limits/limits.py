@@ -7,6 +7,7 @@ from flask import Flask, Response, current_app, g, request
 
 from koyjabo.base.core.errors import TooManyRequests
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.registry import Registry
 from koyjabo.base.network import client_address
 from koyjabo.base.network.client_address import LocalProxy
 from koyjabo.base.network.rate_limiter import Allowance, DailyRate, Rate, share
@@ -61,24 +62,21 @@ TOO_MANY_WITH_KEY = "Too many requests with this API key. Wait as long as Retry-
 TOO_MANY_REPORTS = "Too many reports at once. Wait as long as Retry-After says, then try again."
 TOO_MANY_LOGINS = N_("Too many login attempts. Wait as long as Retry-After says, then try again.")
 
-LIMIT_SENTENCES = {
-    "login_attempts": TOO_MANY_LOGINS,
-    "actions": TOO_MANY_ACTIONS,
-    "changes": TOO_MANY_CHANGES,
-    "reports": TOO_MANY_REPORTS,
-    "shared_reports": TOO_MANY_REPORTS,
-    "keys": TOO_MANY_WITH_KEY,
-}
-"""The sentence of a refusal, by kind of limit, where it differs from the default in TooManyRequests. Features add
-theirs with `refuse_with`.
+LIMIT_SENTENCES = Registry(
+    {
+        "login_attempts": TOO_MANY_LOGINS,
+        "actions": TOO_MANY_ACTIONS,
+        "changes": TOO_MANY_CHANGES,
+        "reports": TOO_MANY_REPORTS,
+        "shared_reports": TOO_MANY_REPORTS,
+        "keys": TOO_MANY_WITH_KEY,
+    }
+)
+"""The sentence of a refusal, by kind of limit, where it differs from the default in TooManyRequests. Features fill it.
 """
 
 Environment = Mapping[str, Any]
 LIMITS_EXTENSION = "koyjabo.rate_limits"
-
-
-def refuse_with(sentence: str, *kinds: str) -> None:
-    LIMIT_SENTENCES.update(dict.fromkeys(kinds, sentence))
 
 
 class Usage:

@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from functools import cache
 from inspect import cleandoc
 from typing import Any, Literal, get_args
@@ -130,7 +130,7 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
     methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
     of_key = KEY_REFUSALS if operation.scope else {}
     of_method = CHANGE_REFUSALS if operation.limits_changes and methods - tokens.SAFE_METHODS else {}
-    responses = of_key | of_method | operation.responses
+    responses = {**of_key, **of_method, **operation.responses}
     described: dict[str, Any] = {
         "tags": [paths.tag_of(app, rule.rule) or OPERATION],
         "summary": operation.summary,
@@ -162,7 +162,8 @@ def _id(rule: Rule) -> str:
 
 def _parameters(rule: Rule, operation: Operation) -> list[dict[str, Any]]:
     text = {"schema": {"type": "string"}}
-    optional = (("header", operation.headers), ("query", operation.query))
+    query = {name: d() if callable(d) else d for name, d in operation.query.items()}
+    optional = (("header", operation.headers), ("query", query))
     return [
         *({"in": "path", "name": name, "required": True, **text} for name in sorted(rule.arguments)),
         *({"in": place, "name": name, "description": d, **text} for place, of in optional for name, d in of.items()),
@@ -204,7 +205,7 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
     return {"schema": {"$ref": REF_TEMPLATE.format(model=model.__name__)}}
 
 
-def _by_type(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
+def _by_type(models: Collection[type[BaseModel]]) -> dict[str, Any]:
     """The schema for one of several models, distinguished by their `type`."""
     references = {get_args(model.model_fields["type"].annotation)[0]: _schema(model)["schema"] for model in models}
     mapping = {name: reference["$ref"] for name, reference in references.items()}

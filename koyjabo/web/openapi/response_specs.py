@@ -1,10 +1,10 @@
 """What handlers say about the bodies of their responses."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias, get_type_hints
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, create_model
 
 ResponseSpec: TypeAlias = "type[BaseModel] | ListOf | TableOf | OneOf | Text | Image | StreamOf | str | None"
 """Describes a response: a model of the body, a text about an error, or None for an empty body."""
@@ -49,4 +49,10 @@ class Image:
 class StreamOf:
     """Server-Sent Events. The data of an event is one of the models, distinguished by `type`."""
 
-    models: Sequence[type[BaseModel]]
+    models: Collection[type[BaseModel]]
+
+
+def result_model(name: str, about: str, result: type | None = None, **more: Any) -> type[BaseModel]:
+    """Return a model with the fields of a result, then `more`. Fields whose type has a default may be absent."""
+    fields: dict[str, Any] = get_type_hints(result, include_extras=True) if result else {}
+    return create_model(name, __doc__=about, **{field: (hint, Field()) for field, hint in fields.items()} | more)

@@ -4,29 +4,31 @@ A page names the places for parts, such as `connect`. Its template includes each
 the values that the part has read.
 """
 
-from bisect import insort
-from collections import defaultdict
 from collections.abc import Callable, Mapping
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from flask import Flask
 
-PAGE_PARTS: defaultdict[str, list["PagePart"]] = defaultdict(list)
-"""The parts by place, in the order of their ranks."""
+from koyjabo.base.core.registry import Registry
+
+PAGE_PARTS: Registry[str, "PagePart"] = Registry()
+"""The parts by template. Features fill it."""
 
 
 class PagePart(NamedTuple):
-    """A part of a page: a template, and the function that reads its values in the page's request."""
+    """A part of a page: the name of its place, and the function that reads its values in the page's request. Parts of a
+    place are in the order of their ranks.
+    """
 
-    template: str
-    read: Callable[[], Mapping[str, Any]]
-    rank: int
+    place: str
+    read: Callable[[], Mapping[str, Any]] = dict
+    rank: int = 0
 
 
-def add_part(place: str, template: str, read: Callable[[], Mapping[str, Any]] = dict, rank: int = 0) -> None:
-    insort(PAGE_PARTS[place], PagePart(template, read, rank), key=attrgetter("rank"))
+def page_parts(place: str) -> list[tuple[str, PagePart]]:
+    parts = [(template, part) for template, part in PAGE_PARTS.items() if part.place == place]
+    return sorted(parts, key=lambda named: named[1].rank)
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals["page_parts"] = PAGE_PARTS.__getitem__
+    app.jinja_env.globals["page_parts"] = page_parts

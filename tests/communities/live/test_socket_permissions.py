@@ -11,7 +11,7 @@ from support.servers.server import Server
 
 REFUSED = {"nobody": 4001, "revoked": 4002, "pending": 4002}
 REFUSED |= dict.fromkeys(("disabled", "user", "invited", "viewer", "member", "moderator", "admin"), 4003)
-PANEL = "sockets.panel_stream"
+PANEL = "panel_streams.panel_stream"
 PLACES = {
     "sockets.visitors_stream": ("visitors/", "visitors"),
     "sockets.dashboard_stream": ("visitor-dashboard/", "visitor_dashboard"),
@@ -64,7 +64,7 @@ def cookies_of(member: Member) -> str:
 
 
 def test_the_table_of_permissions_contains_every_community_socket():
-    assert set(PLACES) == SOCKETS - {"sockets.stats_stream", "sockets.share_stream", PANEL}
+    assert set(PLACES) == SOCKETS - {"sockets.stats_stream", "share_streams.share_stream", PANEL}
 
 
 @pytest.mark.parametrize("endpoint", PLACES)

@@ -15,6 +15,7 @@ from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
 from support.servers.mailbox import link_in
 
+from koyjabo.counting.clock_watch import ClockWatch
 from koyjabo.people.mail import outbox
 from koyjabo.people.mail.mailable import mailable
 from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL, MailOutbox
@@ -74,6 +75,15 @@ def test_an_email_is_retried_for_a_day_with_growing_pauses(site, mailbox):
     site.time.pass_(days=1)
     send(site)
     assert mailbox.mails == []
+
+
+def test_no_email_is_given_up_while_the_clock_is_ahead(site, mailbox):
+    mailbox.refusal = "451 later"
+    sign_up(site)
+    site.time.put_right(days=800)
+    site.services[ClockWatch].tick()
+    send(site)
+    assert rows(site, "attempts, done_ms") == [(1, None)]
 
 
 def test_one_server_sends_emails_at_a_time_and_another_takes_over_after_a_crash(database, mailbox):

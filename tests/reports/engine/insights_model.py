@@ -11,10 +11,13 @@ from typing import Any
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import SITE
 from koyjabo.columns.dimensions.dimensions import Value
-from koyjabo.columns.dimensions.readers import PARSED_COLUMNS, TRAITS
+from koyjabo.columns.dimensions.readers import TRAITS
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.columns.query.report_query import Filter, ReportQuery
+from koyjabo.counting.models import IN_COMMUNITY, ON_SITE, Visit as StoredVisit
 from koyjabo.counting.records import NewVisit
+
+STORED_COLUMNS = StoredVisit.__table__.columns.keys()
 
 Figures = tuple[int, int, int, int, int, int]
 """(visits, visitors, new visitors, page views, attended visits, their total length in s)"""
@@ -29,6 +32,7 @@ class Visit:
     day: str
     hour_s: int
     is_new_in: set[str]
+    columns: dict[str, Any]  # as they are stored, but for what is random
     values: dict[str, Value]
     attended_ms: int | None = None
     acted: bool = False
@@ -66,11 +70,14 @@ class InsightsModel:
         scopes = {SITE, visit.scope}
         is_new_in = {scope for scope in scopes if (scope, visit.visitor_id) not in self.known}
         self.known |= {(scope, visit.visitor_id) for scope in scopes}
-        traits = self.parser.rows(PARSED_COLUMNS)([getattr(visit, name) for name in PARSED_COLUMNS])
-        values = {**dict(zip(TRAITS, traits, strict=True)), "page": visit.page, "own": "others"}
-        values["community"] = None if visit.scope == SITE else visit.scope
         bucket = self.clock.bucket(visit.at_ms)
-        self.visits.append(Visit(visit, visit.visitor_id, *bucket, is_new_in, values))
+        columns = {**dict.fromkeys(STORED_COLUMNS), **visit._asdict(), **bucket._asdict(), "id": len(self.visits) + 1}
+        values = {"page": visit.page, "own": "others", "community": None if visit.scope == SITE else visit.scope}
+        self.visits.append(Visit(visit, visit.visitor_id, *bucket, is_new_in, columns, values))
+        self._parse(self.visits[-1])
+
+    def _parse(self, visit: Visit) -> None:
+        visit.values |= zip(TRAITS, self.parser.of(visit.columns), strict=True)
 
     def forget(self, visitor_id: str) -> bool:
         """Give a visitor a random name. Returns False if the visitor is unknown."""
@@ -87,6 +94,11 @@ class InsightsModel:
             visit = self.visits[id - 1]
             if not visit.is_reduced:
                 visit.is_reduced, visit.person = True, f"{visit.person} {visit.day[:7]}"
+                theirs = (other.columns["visitor_number"] for other in self.visits if other.person == visit.person)
+                visit.columns["visitor_number"] = next(filter(None, theirs), id)
+                bits = {SITE: ON_SITE, visit.new.scope: IN_COMMUNITY} if visit.new.scope != SITE else {SITE: ON_SITE}
+                visit.columns["new_in"] = sum(bits[scope] for scope in visit.is_new_in)
+                self._parse(visit)
         kept = {(scope, visit.person) for visit in self.visits for scope in (SITE, visit.new.scope)}
         self.known &= kept
 

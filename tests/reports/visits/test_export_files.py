@@ -5,6 +5,7 @@ import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -17,7 +18,7 @@ from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.errors import InvalidInput, Unusable
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.reports.visits import export_file, export_lines, visit_list
-from koyjabo.reports.visits.queries import LoggedVisit
+from koyjabo.reports.visits.queries import STORED_COLUMNS, LoggedVisit
 from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 
 
@@ -100,8 +101,16 @@ def test_an_export_does_not_touch_a_file_that_is_not_its_own(site, file, sqlite_
     assert file.read_bytes() == before
 
 
+def logged(**columns: Any) -> LoggedVisit:
+    """A visit with these columns, and with names as its last fields."""
+    stored = {**dict.fromkeys(STORED_COLUMNS), "id": 1, "ordinal": 1, "at_ms": SPEC_MOMENT, "visitor_id": "v"}
+    stored |= {"visit_id": "x", "place": "Unknown", "is_bot": False, **columns}
+    named = {name: stored.get(name) for name in LoggedVisit._fields if name not in LoggedVisit._field_defaults}
+    return LoggedVisit(**named, columns=stored)
+
+
 def test_an_export_has_the_opening_time_of_a_visit_that_was_counted_later():
-    visit = LoggedVisit(1, 1, SPEC_MOMENT, "v", "x", "Dhaka, BD", None, None, None, False, None, None, None, None)
+    visit = logged(place="Dhaka, BD")
     waited = {3_600_000: "2025-12-16T03:48:38.412Z", 60_000: None, 0: None, None: None}
     late = [visit._replace(waited_ms=wait_ms, client_ms=5) for wait_ms in waited]
     rows = list(csv.DictReader(io.StringIO(export_lines.export_lines(late, PARSER)), export_lines.EXPORT_COLUMNS))
@@ -113,7 +122,7 @@ SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 
 def exported(name: str) -> str:
-    visit = LoggedVisit(1, 1, SPEC_MOMENT, name, "x", name, name, name, name, False, None, name, None, name)
+    visit = logged(visitor_id=name, place=name, referrer=name, user_agent=name, page=name, community=name, user=name)
     return export_lines.export_lines([visit], PARSER)
 
 

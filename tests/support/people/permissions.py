@@ -24,7 +24,7 @@ LEAST = {
         static_files.versioned static_files.unversioned static_files.robots static_files.service_worker
         look.mark look.vector_icon look.pixel_icon look.share_picture
         api_second_factor.second_factor pages_login.second_factor pages_login.enrol
-        sockets.stats_stream sockets.share_stream
+        sockets.stats_stream share_streams.share_stream
         pages_home.index pages_home.offline pages_communities.list_communities pages_login.log_in
         pages_login.do_log_in pages_login.sign_up pages_login.do_sign_up
         pages_home.manifest pages_preferences.choose_language pages_preferences.choose_theme pages_embeds.embed
@@ -63,7 +63,7 @@ LEAST = {
         panel_communities.communities panel_communities.community panel_users.users panel_users.user
         panel_server.server panel_search.find
         panel_search.search panel_health.state
-        sockets.panel_stream
+        panel_streams.panel_stream
         api_reports.report_summary api_reports.report_timeline api_reports.report_breakdown
     """,
     MEMBER: """
@@ -117,7 +117,7 @@ LEAST = {
 }
 RULES = {endpoint: least for least, endpoints in LEAST.items() for endpoint in endpoints.split()}
 
-SOCKETS = {endpoint for endpoint in RULES if endpoint.startswith("sockets.")}
+SOCKETS = {endpoint for endpoint in RULES if endpoint.startswith(("sockets.", "share_streams.", "panel_streams."))}
 WITHOUT_SESSION = {
     *("api_auth.sign_up", "api_auth.log_in", "pages_login.do_sign_up", "pages_login.do_log_in"),
     *("api_second_factor.second_factor", "pages_login.second_factor", "pages_login.enrol"),

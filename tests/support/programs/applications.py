@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from koyjabo.base.settings.schema import Settings
 
-SECRET, METRICS_TOKEN = "only-for-tests-" + "0" * 32, "only-prometheus-knows-this"
+SECRET, METRICS_TOKEN = "only-for-tests-" + "0" * 64, "only-prometheus-knows-this"
 
 _apps: dict[tuple[str, ...], Flask] = {}
 """Applications without services, by the settings that their routes depend on. None is ever used itself."""

@@ -84,10 +84,13 @@ def left_over(marker: bytes, folder: str) -> list[int]:
 
 
 def kill_all(marker: bytes, folder: str) -> None:
+    """Kill all of them. Ends after two rounds without any, because a busy process may be missed once."""
+    found = True
     for _ in range(ROUNDS):
         left = left_over(marker, folder)
-        if not left:
+        if not (left or found):
             return
+        found = bool(left)
         for pid in left:
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)

@@ -96,7 +96,7 @@ class Server(Caller):
         self.workers()  # learn about workers not seen yet
         # The parent may have left workers behind.
         kill_all(([psutil.Process(self.pid)] if self.running else []) + list(self._met))
-        self._process.wait()
+        self._process.wait(PATIENCE_S)
         self._process = None
 
     @property

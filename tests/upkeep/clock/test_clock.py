@@ -4,15 +4,19 @@ import json
 from datetime import date
 
 import pytest
-from support.application.site import Site, site_fixture
-from support.people.accounts import PASSWORD, confirm
+from sqlalchemy import text
+from support.application.site import Site, Time, site_fixture
+from support.people.accounts import PASSWORD, confirm, log_in, sign_up, try_login
 from support.people.admins import panel
+from support.programs.processes import wait_until
 from support.sites.full_site import fill
 
-from koyjabo.base.cluster.workers import Worker
+from koyjabo.base.cluster.workers import Worker, host_name
 from koyjabo.base.core.clock import DAY_MS, iso
 from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
+from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.database import throttle
 from koyjabo.base.models import Scope
 from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.clock_watch import CLOCK_ANSWER, VISITS_ANSWER, ClockWatch
@@ -20,6 +24,7 @@ from koyjabo.presence.members.peaks import Peaks
 from koyjabo.upkeep.clock.clock_answers import ClockAnswers
 from koyjabo.upkeep.clock.refiling import Refiling
 from koyjabo.upkeep.retention.nightly import Nightly
+from koyjabo.upkeep.retention.retention import Retention
 
 site = site_fixture(STARTING_TOTAL=4000)
 
@@ -119,7 +124,7 @@ def test_an_interrupted_filing_goes_on_by_itself_where_it_was(site, monkeypatch)
     assert site.services[ClockAnswers]._is_due()
     assert site.services[ClockAnswers].complete() == 0
     assert site.recount() == []
-    tick(site)
+    tick(site, seconds=2)
     assert not site.services[ClockAnswers]._is_due()
 
 
@@ -139,6 +144,38 @@ def test_the_answer_that_visits_are_right_puts_everything_back(site):
     assert site.recount() == []
     assert tick(site) == "wrong"
     assert site.rows("SELECT count(*) FROM refiled_rows") == [(0,)]
+
+
+def test_what_is_gone_is_skipped_when_the_rest_is_put_back(site):
+    here = fill(site)
+    go_ahead(site, here)
+    assert answer(site, CLOCK_ANSWER) == 3
+    for table in ("visits", "events"):
+        site.rows(f"DELETE FROM {table} WHERE id = (SELECT max(id) FROM {table})")
+    answer(site, VISITS_ANSWER)
+    assert site.rows("SELECT * FROM refiled_rows") == []
+    assert filed(site)[-1][2] > today(site)
+
+
+def test_a_visit_that_comes_while_others_are_filed_again_keeps_the_numbers_of_its_day_in_order(site, monkeypatch):
+    for name in ("FIRST_SIZE", "MIN_SIZE", "MAX_SIZE"):
+        monkeypatch.setattr(throttle, name, 1)
+    for visitor in ("a", "b"):
+        site.register(visitor)
+    site.time.put_right(days=-YEARS["days"])
+    site.services[ClockAnswers].answer(OPERATOR, CLOCK_ANSWER)
+    assert site.services[ClockAnswers].complete(lambda visits: site.register(f"after{visits}") and None) == 2
+    assert site.recount() == []
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+def test_filing_again_waits_for_no_counter_of_another_community(site):
+    here = fill(site)
+    site.add_community("other")
+    go_ahead(site, here)
+    with site.app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("SELECT * FROM counters WHERE scope = 'other' FOR UPDATE"))
+        assert answer(site, CLOCK_ANSWER) == 3
 
 
 def test_a_doubt_ends_after_ten_minutes_also_over_restarts(site):
@@ -167,6 +204,40 @@ def test_the_kernel_ends_a_doubt_at_once(site):
     assert tick(site) == "doubt"
     site.services[ClockAnswers].tick()
     assert site.services[ClockWatch].reading.verdict == "right"
+
+
+def test_rows_are_filed_again_once_all_workers_follow_an_answer_and_later_rows_too(database):
+    def second_passes() -> None:
+        tick(site)
+        site.services[ClockAnswers].tick()
+
+    def later() -> int:
+        rows = "SELECT at_ms FROM visits UNION ALL SELECT at_ms FROM events"
+        return site.rows(f"SELECT count(*) FROM ({rows}) AS filed WHERE at_ms > :now", now=site.time.ms)[0][0]
+
+    def is_refiling() -> bool:
+        return bool(site.rows("SELECT * FROM nightly_work WHERE name = 'refiling' AND worker <> ''"))
+
+    def all_is_filed_again() -> bool:
+        second_passes()
+        return not later() and not is_refiling()
+
+    time = Time()
+    with Site(database.url, time) as site, Site(database.url, time) as slow:
+        site.register("ayesha")
+        time.put_right(days=-YEARS["days"])
+        assert tick(slow, seconds=2) == "doubt"
+        time.is_synchronised = True
+        for _ in range(3):
+            second_passes()
+            assert (later(), is_refiling()) == (1, False)
+        wait_until(all_is_filed_again, "the visit is filed again")
+        for say in (lambda: slow.register("slow"), lambda: event(slow, "slow", "click")):
+            say()
+            site.register("newest")
+            assert later() == 1
+            wait_until(all_is_filed_again, "the row is filed again")
+        assert site.recount() == []
 
 
 def test_time_goes_on_while_the_clock_is_wrong_also_over_a_restart(site):
@@ -202,6 +273,35 @@ def test_no_row_is_removed_because_of_its_age_while_the_clock_is_in_doubt_or_ahe
             site.services[Anonymity].sweep()
             assert site.rows("SELECT name FROM nightly_work WHERE name = 'retention'") == []
         assert (site.rows("SELECT * FROM visits"), site.rows("SELECT * FROM day_secrets")) == before
+
+
+def test_the_time_of_a_night_that_failed_is_known_after_a_restart(site, monkeypatch):
+    site.register("ayesha")
+    site.time.pass_(days=3)
+    tick(site)
+    with monkeypatch.context() as broken:
+        broken.setattr(Retention, "reduce", fail)
+        site.services[Nightly].tick()
+        wait_until(lambda: not site.services[Nightly]._work._is_busy, "the night has failed")
+    site.restart()
+    tick(site)
+    assert site.services.clock.allows_removal
+
+
+def test_no_login_and_no_failed_login_is_removed_while_the_clock_is_ahead(site):
+    def logins() -> set[tuple]:
+        return {*site.rows("SELECT account FROM login_failures"), *site.rows("SELECT id FROM sessions")}
+
+    sign_up(site)
+    try_login(site, password="wrong wrong")
+    before = logins()
+    assert len(before) == 2
+    site.time.put_right(**YEARS)
+    tick(site)
+    assert not site.services.clock.allows_removal
+    try_login(site, "karim")
+    log_in(site)
+    assert before < logins()
 
 
 def test_an_admin_answers_on_the_page_server_with_a_proof(site):
@@ -243,11 +343,12 @@ def test_a_machine_whose_clock_differs_is_named_and_ends_no_doubt(site, monkeypa
     site.restart()
     right_ms = site.time.ms + YEARS["days"] * DAY_MS
     watch = site.services[ClockWatch]
-    monkeypatch.setattr(watch, "_workers", lambda: [Worker("other", host="sylhet", clock_ms=right_ms)])
+    other = Worker("other", machine="another start", host=host_name(), clock_ms=right_ms)
+    monkeypatch.setattr(watch, "_workers", lambda: [other])
     assert tick(site) == "doubt"
     assert tick(site, minutes=11) == "doubt"
     assert watch.due_answer == ""
     named, doubt = site.client.get("/readyz").json["warnings"]
-    assert "The clock of sylhet shows" in named
+    assert f"The clock of {host_name()} shows" in named
     assert iso(right_ms) in named
     assert "clock" in doubt

@@ -1,9 +1,13 @@
-"""Real servers whose machine's clock was ahead (libfaketime), and is set right."""
+"""Real servers whose machine's clock was ahead, and is set right."""
 
 from pathlib import Path
 
 import pytest
+from support.application.site import Site, Time
+from support.clients.worker_connections import two_workers, worker_connections
 from support.programs.processes import wait_until
+
+from koyjabo.base.core.clock import DAY_MS, system_now_ms
 
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 AHEAD = {
@@ -56,3 +60,18 @@ def test_visits_are_filed_today_after_the_clock_was_ahead_and_an_admin_has_answe
     verified = server.koyjabo("verify")
     assert verified.returncode == 0, verified.stdout
     assert server.koyjabo("clock").returncode == 0
+
+
+@pytest.mark.long(
+    proved_by="upkeep/clock/test_clock.py::test_rows_are_filed_again_once_all_workers_follow_an_answer_and_later_rows_too"
+)
+def test_all_workers_follow_an_answer_once_the_command_returns(database, new_server, redis_server):
+    with Site(database.url, Time(system_now_ms() + 900 * DAY_MS)) as ahead:
+        ahead.register()
+    server = two_workers(new_server(database, REDIS_URL=redis_server.url))
+    with worker_connections(server) as connections:
+        done = server.koyjabo("clock", "--visits-are-right")
+        assert done.returncode == 0, done.stderr
+        for connection in connections:
+            (warning,) = connection.ask("GET", "/readyz")[1]["warnings"]
+            assert "the clock is wrong" in warning

@@ -184,12 +184,22 @@ REFUSED = {
     },
 }
 
+FUNCTIONS = [
+    *("image-set", "image", "src", "cross-fade", "element", "paint", "attr", "-webkit-image-set", "-webkit-cross-fade"),
+    *("IMAGE", "URL", "x-url", "url/**/", "1/*;color:src", "var(--a,image"),
+]
+"""The beginnings of values that another file could be loaded by."""
+
 
 def test_a_costly_part_of_a_drawing_is_refused_by_name():
     for part, content in REFUSED.items():
         with pytest.raises(InvalidInput) as refused:
             mark_of(content)
         assert part in refused.value.details["mark"]
+    for function in FUNCTIONS:
+        for file in ("'https://a.example/#b'", "url(#a)"):
+            with pytest.raises(InvalidInput):
+                mark_of(drawing(f'<linearGradient id="a"/><g style="fill:{function}({file} 1x)"/>'))
 
 
 def test_a_drawing_keeps_what_draws_it_and_loses_metadata_and_comments_and_foreign_namespaces():
@@ -197,12 +207,13 @@ def test_a_drawing_keeps_what_draws_it_and_loses_metadata_and_comments_and_forei
     gradient = '<linearGradient id="a"><stop offset="0" style="stop-color:#123;stop-opacity:1"/></linearGradient>'
     other = '<radialGradient id="b" xlink:href="#a" gradientUnits="userSpaceOnUse"/>'
     clip = '<clipPath id="c"><rect width="9" height="9"/></clipPath>'
-    path = '<g clip-path="url(#c)"><title>Ours &amp;&#13;theirs</title><path style="fill:url(#b)" d="M0 0h9"/></g>'
+    colour = 'stroke="RGBA(0,0,0,var(--a, 1))"'
+    title = "<title>Ours &amp;&#13;theirs</title>"
+    path = f'<g clip-path="url(#c)" {colour}>{title}<path style="fill:url(#b)" d="M0 0h9"/></g>'
     kept = f"<defs>{gradient}{other}{clip}</defs>{path}"
     noise = '<!-- drawn --><metadata><ink:a/><?xpacket?></metadata><ink:view x="1"><path d="M0"/></ink:view>'
-    styled = kept.replace(
-        'style="fill:url(#b)"', 'class="st0" ink:label="x" style="fill:url(#b);stroke-dasharray:none;-ink-a:b"'
-    )
+    style = "fill:url(#b);stroke-dasharray:none;-ink-a:b;stroke:u\\72l(a)"
+    styled = kept.replace('style="fill:url(#b)"', f'class="st0" ink:label="x" style="{style}"')
     stored = mark_of(drawing(noise + styled, "<?xml version='1.0' encoding='utf-8'?>", viewBox="0 0 9 9")).content
     head = f'<svg xmlns="{NAMESPACE}" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9">'
     assert stored.decode() == f"{head}{kept}</svg>"

@@ -13,7 +13,6 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.network.client_address import Level, levels
 from koyjabo.people.accounts import queries
 from koyjabo.people.accounts.audit_entries import subject
-from koyjabo.people.accounts.models import LoginFailures
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Actor
 from koyjabo.web.limits.limits import TOO_MANY_LOGINS
@@ -60,7 +59,9 @@ class LoginThrottle:
         networks = [Level(account_key(self._secret, prefix, network)[:16], times) for network, times in levels(address)]
         state = self._database.read(login_throttle_queries.find, account, plan, by.at_ms)
         _refuse(state.refusal_ms(networks, by.at_ms) if state else 0)
-        wait_ms, spent_ms = self._database.write(_count, account, email_key, plan, networks, by)
+        wait_ms, spent_ms = self._database.write(
+            _count, account, email_key, plan, networks, by, self._clock.allows_removal
+        )
         _refuse(wait_ms)
         return self._attempt(purpose, accounts, networks, spent_ms)
 
@@ -125,7 +126,7 @@ def _refuse(wait_ms: int) -> None:
 
 
 def _count(
-    session: Any, account: str, email_key: str, plan: Plan, networks: Sequence[Level], by: Actor
+    session: Any, account: str, email_key: str, plan: Plan, networks: Sequence[Level], by: Actor, allows_removal: bool
 ) -> tuple[int, int]:
     """Call `GuessState.admit`, with an audit entry about earlier failures if the user exists.
 
@@ -135,8 +136,8 @@ def _count(
     failures = state.failures
     wait_ms, spent_ms = state.admit(networks, by.at_ms)
     login_throttle_queries.store(session, account, state, state.expires_ms(by.at_ms))
-    # While the attempt's own row is locked, to avoid deadlocks.
-    queries.sweep(session, LoginFailures.account, by.at_ms)
+    if allows_removal:  # while the attempt's own row is locked, to avoid deadlocks
+        login_throttle_queries.sweep(session, by.at_ms)
     user = queries.by_email(session, email_key) if failures in AUDITED_FAILURES and not wait_ms else None
     if user is not None:
         by.entry("login.fail", subject(user), failures=failures).store(session)

@@ -9,6 +9,9 @@ from koyjabo.people.accounts.models import LoginFailures
 from . import guess_budget
 from .guess_budget import GuessState, Plan
 
+MAX_SWEPT = 100
+"""How many expired rows are deleted whenever one is added. More than one, so that the table shrinks after a burst."""
+
 UNLOCK_EFFECT_MS = 120_000
 """How long workers ignore earlier failures after an unlock, ms. Workers count failures for only a minute."""
 
@@ -44,6 +47,13 @@ def change(session: Session, account: str, plan: Plan, now_ms: int, change: Call
     if state is not None:
         change(state)
         store(session, account, state, state.expires_ms(now_ms))
+
+
+def sweep(session: Session, now_ms: int) -> None:
+    """Delete up to MAX_SWEPT expired rows. Skips locked rows, so that concurrent sweeps do not wait for each other."""
+    expired = select(LoginFailures.account).where(LoginFailures.expires_ms <= now_ms).limit(MAX_SWEPT)
+    gone = delete(LoginFailures).where(LoginFailures.account.in_(expired.with_for_update(skip_locked=True)))
+    session.execute(gone.execution_options(synchronize_session=False))
 
 
 def forget(session: Session, accounts: Sequence[str]) -> None:

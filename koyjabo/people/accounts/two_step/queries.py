@@ -97,7 +97,6 @@ def spend_step(session: Session, user_id: str, step: int) -> bool:
     """
     if changed_rows(session, SPEND_CODE, {"user_id": user_id, "step": step}) != 1:
         return False
-    session.execute(delete(SpentCode).where(SpentCode.user_id == user_id, SpentCode.step < step - SPENT_STEPS))
     session.execute(update(TotpSecret).where(TotpSecret.user_id == user_id).values(guesses=0))
     return True
 

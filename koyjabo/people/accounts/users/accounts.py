@@ -82,7 +82,7 @@ class Accounts(Changes):
             queries.add_user(session, user)
             permit(session, user.id)
             if new is not None:
-                queries.add_session(session, new)
+                session.add(new)
 
         self._database.write(operation, audit=entry, mail=queued_email)
         if new is None:
@@ -147,7 +147,7 @@ class Accounts(Changes):
                 return False
             if proof and not proof.settle(session):
                 return False
-            queries.add_session(session, new)
+            session.add(new)
             entry.store(session)
             if queued_email is not None:
                 queued_email.store(session)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from flask import Blueprint, Response, request, url_for
-from flask_babel import gettext, lazy_gettext as _
+from flask_babel import gettext
 from pydantic import BeforeValidator
 
 from koyjabo.base.core.days import Days
@@ -22,8 +22,6 @@ from koyjabo.reports.share_links.share_links import ShareLinks
 from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.filters import stored_chips
 from koyjabo.reports.ui.ranges import PRESETS, days_in_words
-from koyjabo.reports.ui.report_context import ReportContext
-from koyjabo.reports.ui.view_links import VIEW_LINKS, ViewLink
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.pages import links, management, pagination
@@ -117,14 +115,10 @@ class ShareDesk(NamedTuple):
         return url_for(self.endpoint, **self.args)
 
 
-def add_desk(
-    bp: Blueprint, path: str, overview: str, desk: Callable[..., ShareDesk], path_of: Callable[[ReportContext], str]
-) -> None:
-    """Add the pages of a desk, and the link to the form for a new link from the views of reports. `overview` is the
-    list's endpoint, or "" if another page has the list. `desk` is called with the arguments of `path`. For `path_of`,
-    see `ViewLink`.
+def add_desk(bp: Blueprint, path: str, overview: str, desk: Callable[..., ShareDesk]) -> None:
+    """Add the pages of a desk. `overview` is the list's endpoint, or "" if another page has the list. `desk` is called
+    with the arguments of `path`.
     """
-    VIEW_LINKS.append(ViewLink("share", _("Share this view"), "upload", path_of))
     if overview:
         bp.get(path, endpoint=overview)(lambda **args: desk(**args).overview())
     bp.get(f"{path}/new", endpoint="new_share")(lambda **args: desk(**args).new())

@@ -73,7 +73,7 @@ def _show(link: Share, token: str) -> Response:
         path=url_for("pages_shares.share", token=token), reports=f"/api/shares/{token}/reports"
     )
     view, problems = view_of(base, request.args.items(multi=True))
-    template = "reports/parts.html" if view.parts else "share_links/shared_report.html"
+    template = "reports/parts.html" if view.plan.parts else "share_links/shared_report.html"
     filters = {name: kept for name, kept in base.filters.items() if name != COMMUNITY}  # its names are hidden
     chips = filters_in_words(filters, current()[Insights].for_public().label)
     page = render_template(

@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Any
 
-from flask import Request, Response
+from flask import Blueprint, Request, Response
 
-from koyjabo.base.core.close_codes import CODES_BY_ERROR, FORBIDDEN, close_code
+from koyjabo.base.core.close_codes import FORBIDDEN, close_code
 from koyjabo.base.core.services import Services
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.share_links.models import Share
@@ -15,9 +15,11 @@ from koyjabo.reports.ui.live_views import LiveViews, pairs_of
 from koyjabo.sockets import routes
 from koyjabo.sockets.stream import Connection, Stream
 
+bp = Blueprint("share_streams", __name__)
+
 SHARES = "shares"
 
-CODES_BY_ERROR.update(unknown_share=FORBIDDEN, share_locked=FORBIDDEN)
+SHARE_CODES = {"unknown_share": FORBIDDEN, "share_locked": FORBIDDEN}
 
 
 class ShareStream(Stream):
@@ -76,10 +78,10 @@ class ShareStream(Stream):
                 connection.close(close_code(error), str(error))
 
 
-routes.OPENED_STREAMS[SHARES] = ShareStream
+SHARE_STREAMS = {SHARES: ShareStream}
 
 
-@routes.bp.route("/ws/shares/<token>/", websocket=True)
+@bp.route("/ws/shares/<token>/", websocket=True)
 def share_stream(token: str) -> Response:
     """Push a view's numbers to the share link page that shows it."""
     return routes.open_here(SHARES)

@@ -60,7 +60,7 @@ def other_columns(visit: LoggedVisit) -> Iterator[tuple[str, str]]:
     """Yield the label and text of each column that has both (`counting.models.COLUMN_LABEL`)."""
     written: dict[str, Callable[[Any], str]] = {"language": language, "campaign": campaign}
     for name, text in LABELS_OF_COLUMNS.items():
-        if value := visit.others[name]:
+        if value := visit.columns[name]:
             yield gettext(text), written.get(name, count if isinstance(value, int) else str)(value)
 
 
@@ -89,9 +89,9 @@ def time_and_kind(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> tup
 
 
 def _time(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> LiveTime:
-    others = visit.others
-    kind = evidence_of(others["automated"] or visit.is_bot, others["acted"])
-    return live_times.get(str(visit.id)) or LiveTime(others["attended_ms"], None, kind)
+    columns = visit.columns
+    kind = evidence_of(columns["automated"] or visit.is_bot, columns["acted"])
+    return live_times.get(str(visit.id)) or LiveTime(columns["attended_ms"], None, kind)
 
 
 def _is_early(at_ms: int) -> bool:

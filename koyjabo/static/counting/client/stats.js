@@ -22,4 +22,4 @@
  */
 export const isNewer = (stats, shown) =>
   !shown ||
-  (parseInt(stats.epoch, 36) - parseInt(shown.epoch, 36) || stats.totalVisits - shown.totalVisits || stats.revision - shown.revision) >= 0;
+  !((parseInt(stats.epoch, 36) - parseInt(shown.epoch, 36) || stats.totalVisits - shown.totalVisits || stats.revision - shown.revision) < 0);

@@ -41,7 +41,7 @@ export function parsed(text) {
 }
 
 /** Whether a stored id is one: not what programs write by mistake. @param {any} id */
-export const isId = (id) => /^(?!((undefined|null|none|nil|nan|-?inf(inity)?|true|false)([-_.:]+|$))+$)[\w.:-]{1,128}$/i.test(id);
+export const isId = (id) => typeof id === "string" && /^(?!(-(?=i))?((undefined|null|none|nil|nan|inf(inity)?|true|false)([-_.:]+(?!$)|$))+$)[\w.:-]{1,128}$/i.test(id);
 
 export const isNotCounted = () => !!local[NOT_COUNTED];
 

@@ -80,8 +80,10 @@ export class Visit {
     this.who = { visitorId: isNotCounted() ? newVisitorId() : this.visitorId, anonymous: !remember || undefined };
     this.fields = { communityId, page: addressOf(this.page) };
     const begun = parsed(session[this.#key]);
-    if (begun?.visitorId === this.who.visitorId && isId(begun.visitId)) Object.assign(this, begun);
-    else if (counts) this.#keep();
+    if (begun?.visitorId === this.who.visitorId && isId(begun.visitId)) {
+      this.visitId = begun.visitId;
+      this.receipt = begun.receipt?.ordinal ? begun.receipt : null;
+    } else if (counts) this.#keep();
     this.isRegistered ||= !!(this.receipt || session[sessionKey]); // an older client stores no receipt
     this.isNew = counts && !this.isRegistered; // this page is the visit's first view
     const { base: { href }, visitId } = this;

@@ -1,0 +1,94 @@
+"""The results that a view's parts show."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from koyjabo.base.core.errors import StillCounting
+from koyjabo.reports.engine.insights import Insights
+from koyjabo.reports.engine.requests import ReportRequest
+from koyjabo.reports.engine.results import SnapshotTotals, Summary
+from . import breakdowns, figures
+from .breakdowns import Values
+from .cards import listed_by
+from .figures import Figure
+from .page_address import PageAddress
+from .view_plan import ViewPlan
+
+
+class ViewResults:
+    """The results of the parts that `draws` names, all read at the first use from one snapshot. Labels are in
+    `language`, and links lead to variants of `address`; a pushed view has neither. Raises LedgerUnavailable.
+    """
+
+    def __init__(
+        self,
+        plan: ViewPlan,
+        insights: Insights,
+        draws: Callable[[str], bool] = lambda part: True,
+        language: str | None = None,
+        address: PageAddress | None = None,
+    ) -> None:
+        self.plan, self.draws = plan, draws
+        self._insights, self._language, self._address = insights, language, address
+
+    def __getitem__(self, request: ReportRequest) -> Any:
+        return self._all[request]
+
+    @cached_property
+    def is_counting(self) -> bool:
+        """Whether reports cannot be computed yet."""
+        try:
+            return not self._all
+        except StillCounting:
+            return True
+
+    @property
+    def totals(self) -> SnapshotTotals:
+        totals: SnapshotTotals = self._known[self.plan.totals_request]
+        return totals
+
+    @property
+    def extra(self) -> Any:
+        """The page's other data; None if it has none, or if only parts are shown."""
+        return self._known[self.plan.extra_request] if self.plan.extra_request else None
+
+    @property
+    def upto(self) -> int | None:
+        """The latest visit number that the view contains; None on public pages with filters."""
+        return None if self.plan.base.is_public and self.plan.base.filters else self.totals.total
+
+    @property
+    def moment(self) -> int:
+        """A number that orders the view's states by time."""
+        return self.totals.at_ms if self.upto is None else self.upto
+
+    @property
+    def summary(self) -> Summary:
+        summary: Summary = self[self.plan.summary_request]
+        return summary
+
+    @cached_property
+    def figures(self) -> list[Figure]:
+        plan = self.plan
+        return figures.figures(self.summary, self._address, plan.metric, bool(plan.query.filters), plan.per_day)
+
+    def values(self, tab: str, limit: int = breakdowns.MAX_LINES_IN_CARD, offset: int = 0) -> Values:
+        """Return the lines of a tab: a dimension, or the places of a map."""
+        plan, dimension = self.plan, listed_by(tab)
+        now, *before = (self[request] for request in plan.breakdown_requests(dimension, limit, offset))
+        compared = before[0] if before else None
+        return breakdowns.values(now, compared, plan.query, dimension, self._address, offset, plan.per_day)
+
+    @cached_property
+    def _all(self) -> Mapping[ReportRequest, Any]:
+        return self._read(self.plan.requests(self.draws))
+
+    @cached_property
+    def _known(self) -> Mapping[ReportRequest, Any]:
+        """The results that are known even while visits are being counted for reports."""
+        return self._read(self.plan.ledger_requests) if self.is_counting else self._all
+
+    def _read(self, requests: Iterable[ReportRequest]) -> Mapping[ReportRequest, Any]:
+        different = list(dict.fromkeys(requests))
+        return dict(zip(different, self._insights.read(different, self._language), strict=True))
