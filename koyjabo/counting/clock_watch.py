@@ -178,7 +178,8 @@ class ClockWatch:
     def _others(self) -> Collection[Worker]:
         """A worker of each other machine."""
         own = machine_id()
-        return {w.machine: w for w in self._workers() if w.clock_ms and w.machine != own}.values()
+        others = (worker for worker in self._workers() if worker.clock_ms and worker.machine != own)
+        return {worker.machine: worker for worker in others}.values()
 
     def _watch_lead(self, facts: ClockFacts, system_ms: int, newest_ms: int) -> None:
         """Notice a clock that is more than a day ahead of the latest known time."""

@@ -60,7 +60,7 @@ class ClockAnswers:
             base.database, base.clock, base.runtime, REFILING_LEASE, "refiling_interrupted", "refiling_failed"
         )
         self._due_ms: int | None = None  # since when something has to be done; elapsed
-        self._put_back = StoredState()  # the answer after which everything was put back
+        self._put_back = StoredState()  # the answer that was carried out
         self._mailed_ms = 0  # the doubt that admins got an email about
 
     @property

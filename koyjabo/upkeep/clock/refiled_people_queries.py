@@ -20,7 +20,7 @@ from koyjabo.presence.members.peak_queries import store as store_peak
 from koyjabo.reports.models import Conversion
 from koyjabo.upkeep.recounts.derived_tables_queries import LIST_ABSENT
 from koyjabo.upkeep.retention.old_row_queries import lock, lock_counters
-from .refiling_queries import UNSYNCHRONIZED_SESSION, Later, keep_earlier, take_earlier
+from .refiling_queries import UNSYNCHRONIZED_OPTIONS, Later, keep_earlier, take_earlier
 
 OTHER_TIMES: tuple[tuple[Any, Any], ...] = (
     (Announcement.key, Announcement.at_ms),
@@ -108,10 +108,10 @@ def refile_others(session: Session, columns: Columns, clock: Clock, later: Later
         rows = session.execute(select(key, time).where(time > later.least_ms)).all()
         keep_earlier(session, key.class_.__tablename__, dict(map(tuple, rows)), later.expires_ms)
         moved = update(key.class_).where(time > later.least_ms).values({time: before_ms})
-        session.execute(moved, execution_options=UNSYNCHRONIZED_SESSION)
+        session.execute(moved, execution_options=UNSYNCHRONIZED_OPTIONS)
     is_late = (OutboxMail.due_ms > later.least_ms) & OutboxMail.done_ms.is_(None)  # it would wait for its time
     session.execute(
-        update(OutboxMail).where(is_late).values(due_ms=before_ms), execution_options=UNSYNCHRONIZED_SESSION
+        update(OutboxMail).where(is_late).values(due_ms=before_ms), execution_options=UNSYNCHRONIZED_OPTIONS
     )
 
 
@@ -137,7 +137,7 @@ def put_back_others(session: Session) -> None:
     for key, time in OTHER_TIMES:
         for value, at_ms in take_earlier(session, key.class_.__tablename__):
             back = update(key.class_).where(key == value).values({time: at_ms})
-            session.execute(back, execution_options=UNSYNCHRONIZED_SESSION)
+            session.execute(back, execution_options=UNSYNCHRONIZED_OPTIONS)
 
 
 def _until(day: Day, now_s: int) -> Day:
@@ -167,7 +167,7 @@ def _set_days(
         keep_earlier(session, "person_days", earlier, expires_ms)
     changes.replace(Scope(person.scope), person.person, days, others)
     gone = PersonDay.person_id == person.id, PersonDay.day.in_(days.keys() - others.keys())
-    session.execute(delete(PersonDay).where(*gone), execution_options=UNSYNCHRONIZED_SESSION)
+    session.execute(delete(PersonDay).where(*gone), execution_options=UNSYNCHRONIZED_OPTIONS)
 
 
 def _write(session: Session, changes: DailyPeople) -> None:

@@ -146,7 +146,7 @@ def test_the_answer_that_visits_are_right_puts_everything_back(site):
     assert site.rows("SELECT count(*) FROM refiled_rows") == [(0,)]
 
 
-def test_what_is_gone_is_skipped_when_the_rest_is_put_back(site):
+def test_a_row_that_is_gone_is_skipped_when_the_others_are_put_back(site):
     here = fill(site)
     go_ahead(site, here)
     assert answer(site, CLOCK_ANSWER) == 3
