@@ -46,7 +46,7 @@ TREND_PARAMETERS = {
 }
 GROWTH_PARAMETERS = {"days": f"1 to {MAX_DAYS_TO_GROW}; default {GROWTH_DAYS}"}
 
-BY_MEMBER = Caller(
+BY_REPORT_READER = Caller(
     lambda community_id: _community(community_id),
     {429: "too many reports at once; see Retry-After", **COMMUNITY_REFUSALS},
 )
@@ -134,7 +134,7 @@ def _community(community_id: str) -> str:
 
 
 @bp.get("/communities/<community_id>/visitors")
-@call("Unique visitors in a range of days", BY_MEMBER, RANGE_REFUSALS, query=DAYS_PARAMETERS, scope="stats:read")
+@call("Unique visitors in a range of days", BY_REPORT_READER, RANGE_REFUSALS, query=DAYS_PARAMETERS, scope="stats:read")
 def visitors(scope: str, community_id: str) -> VisitorsResponse:
     """Get the unique visitors in a range of days in TIMEZONE. The last day is included."""
     return VisitorsResponse.of(scope, current()[Reports].visitors(scope, *_range()))
@@ -145,7 +145,7 @@ def _add(name: str, which: str, about: str, read: Callable[[Reports, str], Visit
         return VisitorsResponse.of(scope, read(current()[Reports], scope))
 
     visitors_in.__name__, visitors_in.__doc__ = f"visitors_{name}", about
-    view = call(f"Unique visitors {which}", BY_MEMBER, scope="stats:read")(visitors_in)
+    view = call(f"Unique visitors {which}", BY_REPORT_READER, scope="stats:read")(visitors_in)
     bp.get(f"/communities/<community_id>/visitors/{name}")(view)
 
 
@@ -156,7 +156,7 @@ for report, days, read_report in (("weekly", 7, Reports.weekly), ("monthly", 30,
 
 
 @bp.get("/communities/<community_id>/visitors/growth")
-@call("Growth of unique visitors", BY_MEMBER, RANGE_REFUSALS, query=GROWTH_PARAMETERS, scope="stats:read")
+@call("Growth of unique visitors", BY_REPORT_READER, RANGE_REFUSALS, query=GROWTH_PARAMETERS, scope="stats:read")
 def visitors_growth(scope: str, community_id: str) -> GrowthResponse:
     """Compare the last days, including today, with the same number of days before them."""
     days = request.args.get("days", str(GROWTH_DAYS))
@@ -176,7 +176,7 @@ def visitors_growth(scope: str, community_id: str) -> GrowthResponse:
 @bp.get("/communities/<community_id>/visitors/trends")
 @call(
     "Unique visitors by hour, day or week",
-    BY_MEMBER,
+    BY_REPORT_READER,
     {200: ListOf(TrendResponse), **RANGE_REFUSALS},
     query=TREND_PARAMETERS,
     scope="stats:read",
