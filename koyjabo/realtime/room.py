@@ -39,14 +39,24 @@ class RoomEvent(Protocol):
     def as_object(self) -> dict[str, Any]: ...
 
 
-class RoomSource(Protocol):
-    """Provides a room's values on this worker."""
+class EventSource(Protocol):
+    """Provides the events of a room on this worker."""
 
     interval_s: float
     """Minimum time between broadcasts, s."""
 
     caused_by_visits: bool
     """Whether visits contributed to the last result of `events_after`."""
+
+    def events_after(self, after: int) -> Sequence[RoomEvent]:
+        """Return the events for the members, with increasing revisions greater than `after`. May block."""
+
+    def merge(self, state: Any) -> None:
+        """Merge a state of the room that another worker has published. An older state changes nothing."""
+
+
+class RoomSource(EventSource, Protocol):
+    """Provides the events of a room that has one value for all members."""
 
     @property
     def is_relative(self) -> bool:
@@ -57,16 +67,87 @@ class RoomSource(Protocol):
     def first_event(self) -> RoomEvent:
         """Return the first event for a new member. Must not block."""
 
-    def events_after(self, after: int) -> Sequence[RoomEvent]:
-        """Return the events for the members, with increasing revisions greater than `after`. May block."""
-
-    def merge(self, state: Any) -> None:
-        """Merge a state of the room that another worker has published. An older state changes nothing."""
-
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     """Return the new and changed values."""
     return {key: value for key, value in now.items() if key not in before or before[key] != value}
+
+
+class EventRoom:
+    """Broadcasts the events of its source to the members on this worker. Subclasses admit members: they call `_hear`
+    for each new member before the member gets the current value.
+    """
+
+    def __init__(
+        self, name: str, source: EventSource, fanout: LocalFanout, runtime: Runtime, hear: Callable[[], object]
+    ) -> None:
+        self.source = source
+        self._hear = hear
+        self._name = name
+        self._fanout = fanout
+        self._runtime = runtime
+        self._changed = self._sending = self._closed = False
+        self._sent_revision = 0
+        # All rooms share the fan-out's lock, because a write can discover that a member is gone and must be removed
+        # from all its rooms.
+        self._lock = fanout.lock
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._fanout.member_count(self._name)
+
+    def close_if_empty(self) -> bool:
+        """Close the room for good if it is empty. Returns whether it is closed."""
+        with self._lock:
+            self._closed = self._closed or self.is_empty
+            return self._closed
+
+    def changed(self) -> None:
+        """Broadcast the latest value soon, unless that has already happened."""
+        with self._lock:
+            self._changed = True
+            if self._sending or self._closed or self.is_empty:
+                return
+            self._sending = True
+        self._runtime.start_task(self._broadcast_while_changing)
+
+    def _broadcast_while_changing(self) -> None:
+        while True:
+            with self._lock:
+                self._sending = self._changed and not self._closed
+                self._changed = False
+                if not self._sending:
+                    return
+            try:
+                rest_s = self._broadcast()
+            except Exception:  # the next change is still broadcast
+                log.exception("broadcast_failed room=%s", self._name)
+                rest_s = self.source.interval_s
+            time.sleep(rest_s)
+
+    def _broadcast(self) -> float:
+        """Broadcast the new events. Returns how long to pause afterwards, s. The time spent reading them does not
+        count.
+        """
+        news = self.source.events_after(self._sent_revision)
+        began, paused = Effort.so_far(), self._fanout.paused
+        worked_since = time.monotonic()
+        for event in news:
+            if time.monotonic() - worked_since >= MAX_WORK_S:
+                self._fanout.let_others_run()
+                worked_since = time.monotonic()
+            self._sent_revision = event.revision
+            self._send(event)
+        took = Effort.so_far().minus(began).minus(self._fanout.paused.minus(paused))
+        interval_s = self.source.interval_s if news else MIN_INTERVAL_S
+        return max(interval_s, REST_PER_CPU_TIME * took.cpu_s, REST_PER_ELAPSED_TIME * took.elapsed_s)
+
+    def _send(self, event: RoomEvent) -> None:
+        """Send an event to the members who get it."""
+        self._send_to(self._name, event)
+
+    def _send_to(self, room: str, event: RoomEvent) -> None:
+        self._fanout.emit(event.type, event.as_object(), room=room, ignore_queue=True, revision=event.revision)
 
 
 @dataclass(eq=False, slots=True)
@@ -83,39 +164,19 @@ class Closed(Exception):
     """The room was closed because it was empty. The caller opens it again."""
 
 
-class Room:
-    """A room on this worker. Calls `hear` for each new member before the member gets the current value."""
+class Room(EventRoom):
+    """A room with one value for all members, which is the first event of each."""
 
-    def __init__(
-        self, name: str, source: RoomSource, fanout: LocalFanout, runtime: Runtime, hear: Callable[[], object]
-    ) -> None:
-        self.source = source
-        self._hear = hear
-        self._name = name
-        self._fanout = fanout
-        self._runtime = runtime
-        self._changed = self._sending = self._closed = False
-        self._sent_revision = 0
+    source: RoomSource
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
         self._queue: dict[Ticket, None] = {}
         self._present: tuple[RoomEvent, dict[str, Any]] | None = None
-        # All rooms share the fan-out's lock, because a write can discover that a member is gone and must be removed
-        # from all its rooms.
-        self._lock = fanout.lock
 
-    def close_if_empty(self) -> bool:
-        """Close the room for good if it is empty. Returns whether it is closed."""
-        with self._lock:
-            self._closed = self._closed or self.is_empty
-            return self._closed
-
-    def changed(self) -> None:
-        """Broadcast the latest value soon, unless that has already happened."""
-        with self._lock:
-            self._changed = True
-            if self._sending or self._closed or self.is_empty:
-                return
-            self._sending = True
-        self._runtime.start_task(self._broadcast_while_changing)
+    @property
+    def is_empty(self) -> bool:
+        return not self._queue and super().is_empty
 
     def admit(self, member: Member) -> dict[str, Any] | None:
         """Admit a member, and send it the current value as its first event. Returns that value, or None if the member
@@ -151,10 +212,6 @@ class Room:
         except Closed:
             return None
 
-    @property
-    def is_empty(self) -> bool:
-        return not self._queue and not self._fanout.member_count(self._name)
-
     def _wait_in_queue(self, member: Member, is_new: bool) -> dict[str, Any] | None:
         ticket = Ticket(member, is_new, self._runtime.waiter())
         with self._lock:
@@ -181,46 +238,14 @@ class Room:
             self._present = (event, event.as_object())
         return self._present
 
-    def _broadcast_while_changing(self) -> None:
-        while True:
-            with self._lock:
-                self._sending = self._changed and not self._closed
-                self._changed = False
-                if not self._sending:
-                    return
-            tickets = list(self._queue)
-            try:
-                rest_s = self._broadcast()
-            except Exception:  # the next change is still broadcast
-                log.exception("broadcast_failed room=%s", self._name)
-                rest_s = self.source.interval_s
+    def _broadcast(self) -> float:
+        """Also serve those who were waiting for the broadcast."""
+        tickets = list(self._queue)
+        try:
+            return super()._broadcast()
+        finally:
             for ticket in tickets:
                 self._serve(ticket)
-            time.sleep(rest_s)
-
-    def _broadcast(self) -> float:
-        """Broadcast the new events. Returns how long to pause afterwards, s. The time spent reading them does not
-        count.
-        """
-        news = self.source.events_after(self._sent_revision)
-        began, paused = Effort.so_far(), self._fanout.paused
-        worked_since = time.monotonic()
-        for event in news:
-            if time.monotonic() - worked_since >= MAX_WORK_S:
-                self._fanout.let_others_run()
-                worked_since = time.monotonic()
-            self._sent_revision = event.revision
-            self._send(event)
-        took = Effort.so_far().minus(began).minus(self._fanout.paused.minus(paused))
-        interval_s = self.source.interval_s if news else MIN_INTERVAL_S
-        return max(interval_s, REST_PER_CPU_TIME * took.cpu_s, REST_PER_ELAPSED_TIME * took.elapsed_s)
-
-    def _send(self, event: RoomEvent) -> None:
-        """Send an event to the members who get it."""
-        self._send_to(self._name, event)
-
-    def _send_to(self, room: str, event: RoomEvent) -> None:
-        self._fanout.emit(event.type, event.as_object(), room=room, ignore_queue=True, revision=event.revision)
 
     def _serve(self, ticket: Ticket) -> None:
         """Admit a waiting member, or send it the value, unless it has disconnected."""

@@ -11,11 +11,11 @@ from koyjabo.base.core.clock import system_elapsed_ms
 from koyjabo.base.core.runtime import Runtime
 from .events import PANEL_ROOM, SHARED_VIEW_ROOM, STATS_ROOM, VIEW_ROOM
 from .fanout import LocalFanout
-from .room import Closed, Room, RoomSource
+from .room import Closed, EventRoom, EventSource, Room, RoomSource
 from .sinks import Member
 
 Kind = TypeVar("Kind")
-OfRoom = TypeVar("OfRoom", bound=Room)
+OfRoom = TypeVar("OfRoom", bound=EventRoom)
 
 LINGER_MS = 5_000
 """How long a worker stays subscribed to a room after its last member has left, ms, in case the page is reloaded."""
@@ -28,14 +28,14 @@ class Rooms:
         self._fanout = fanout
         self._runtime = runtime
         self._bus = bus
-        self._rooms: dict[str, Room] = {}
+        self._rooms: dict[str, EventRoom] = {}
         # Rooms to refresh at each visit. Searching all rooms would be slow with many communities.
         self._of_panel: set[str] = set()
         self._views: dict[Member, str] = {}  # the room of the view that each member follows
         self._unused_since_ms: dict[str, int] = {}
         self._lock = threading.Lock()  # guards `_rooms`; while it is held, only the locks of sources may be taken
 
-    def open(self, name: str, source: RoomSource, kind: type[OfRoom] = Room) -> OfRoom:  # type: ignore[assignment]
+    def open(self, name: str, source: EventSource, kind: type[OfRoom] = Room) -> OfRoom:  # type: ignore[assignment]
         room = kind(name, source, self._fanout, self._runtime, partial(self._bus.hear, _heard(name)))
         self._rooms[name] = room
         if _heard(name) != name:
@@ -43,17 +43,20 @@ class Rooms:
         return room
 
     def get(self, name: str) -> Room:
-        return self._rooms[name]
+        room = self.find(name)
+        assert room is not None
+        return room
 
     def find(self, name: str) -> Room | None:
-        return self._rooms.get(name)
+        room = self._rooms.get(name)
+        return room if isinstance(room, Room) else None
 
     def caused_by_visits(self, name: str) -> bool:
         """Return whether visits caused the room's last broadcast."""
         room = self._rooms.get(name)
         return room is not None and room.source.caused_by_visits
 
-    def with_source(self, kind: type[Kind]) -> list[tuple[Room, Kind]]:
+    def with_source(self, kind: type[Kind]) -> list[tuple[EventRoom, Kind]]:
         """Return the open rooms whose source is of this class, with their sources."""
         return [(room, room.source) for room in list(self._rooms.values()) if isinstance(room.source, kind)]
 
@@ -61,7 +64,9 @@ class Rooms:
         """Call `Room.admit`, opening the room first if necessary. `source` must not block."""
         while True:
             with self._lock:
-                room = self._rooms.get(name) or self.open(name, source())
+                if name not in self._rooms:
+                    self.open(name, source())
+                room = self.get(name)
             with suppress(Closed):
                 return room.admit(member)
 
@@ -70,7 +75,7 @@ class Rooms:
         value again. Raises what `source` raises. If the member may have disconnected during the call, call `leave_view`
         afterwards.
         """
-        room = self._rooms.get(name)
+        room = self.find(name)
         if room and self._views.get(member) == name:
             room.send_present(member)
             return
@@ -85,7 +90,7 @@ class Rooms:
 
     def dismiss(self, name: str, member: Member) -> None:
         """Remove a member, and close the room if it was the last one. Idempotent."""
-        if room := self._rooms.get(name):
+        if room := self.find(name):
             room.dismiss(member)
             self.close_if_empty(name)
 

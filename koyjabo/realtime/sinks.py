@@ -1,12 +1,14 @@
-"""This worker's plain WebSockets and streams, by room."""
+"""The clients of this worker, as members of rooms."""
 
 from typing import Protocol, TypeAlias
+
+from .encoded_event import EncodedEvent
 
 NO_REVISION = -1
 """Revision for a member that has not received a value yet. Older than all other revisions."""
 
 Member: TypeAlias = "str | Sink"
-"""A Socket.IO client (its sid), a plain WebSocket or a stream."""
+"""A sink, or the sid of one that is a Socket.IO client."""
 
 Members: TypeAlias = "dict[Sink, int]"
 """The latest revision sent to each member. One look-up shows whether a sink is a member and which value it has. Unlike
@@ -15,8 +17,9 @@ a set, a dict keeps insertion order, which is closer to the order in memory (dec
 
 
 class Sink(Protocol):
-    """A WebSocket or a stream that takes encoded frames. `write` never blocks and never raises."""
+    """A client that takes events, whatever its transport. `write_event` never blocks and never raises."""
 
-    is_stream: bool
+    kind: str
+    """Its kind in the metrics (`SOCKET_KINDS`); "" if its rooms define the kind."""
 
-    def write(self, data: bytes) -> None: ...
+    def write_event(self, event: EncodedEvent) -> None: ...

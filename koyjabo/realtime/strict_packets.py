@@ -1,16 +1,8 @@
-"""Validates Socket.IO packets strictly, because python-socketio accepts invalid ones.
+"""Validates Socket.IO packets strictly, because python-socketio accepts invalid ones."""
 
-Adds an index of each client's rooms to python-socketio.
-"""
-
-import time
 from typing import Any
 
-import socketio
 from socketio import packet
-
-CONNECT_PAUSE_S = 0.005
-
 
 EVENT_PACKETS = (packet.EVENT, packet.BINARY_EVENT)
 ACKNOWLEDGEMENT_PACKETS = (packet.ACK, packet.BINARY_ACK)
@@ -22,43 +14,6 @@ RESERVED_EVENTS = {"connect", "connect_error", "disconnect", "disconnecting", "n
 """Event names that clients must not use. python-socketio would call its own handlers for them, and the handler for `*`
 would take the client's id from the event.
 """
-
-
-class ClientRooms(socketio.Manager):
-    """The Socket.IO clients of this worker and their rooms. Removes a client without searching all rooms."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._rooms_of: dict[str, dict[tuple[str, Any], None]] = {}
-
-    def connect(self, sid: str, namespace: str) -> str:
-        """Confirm a connection, then pause, so that the client reads the confirmation before the first event. If both
-        arrived together, a client that subscribes only after connecting would miss the event.
-        """
-        connected: str = super().connect(sid, namespace)
-        time.sleep(CONNECT_PAUSE_S)
-        return connected
-
-    def basic_enter_room(self, sid: str, namespace: str, room: Any, eio_sid: str | None = None) -> None:
-        super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
-        self._rooms_of.setdefault(sid, {})[namespace, room] = None
-
-    def basic_leave_room(self, sid: str, namespace: str, room: Any) -> None:
-        super().basic_leave_room(sid, namespace, room)
-        rooms = self._rooms_of.get(sid, {})
-        rooms.pop((namespace, room), None)
-        if not rooms:
-            self._rooms_of.pop(sid, None)
-
-    def basic_disconnect(self, sid: str, namespace: str, **options: Any) -> None:
-        """Remove a client from its rooms. python-socketio would search all rooms, and there is one for each client."""
-        for entered, room in list(self._rooms_of.get(sid, ())):
-            if entered == namespace:
-                self.basic_leave_room(sid, namespace, room)
-        self.callbacks.pop(sid, None)
-        for pending in (self.pending_connect, self.pending_disconnect):
-            if sid in pending.get(namespace, ()):
-                pending[namespace].remove(sid)
 
 
 class InvalidPacket(Exception):

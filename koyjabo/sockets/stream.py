@@ -20,6 +20,7 @@ from koyjabo.base.observability.socket_log import NO_COMMUNITY_TEXT, SocketLog
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.stats import encode
 from koyjabo.realtime import events
+from koyjabo.realtime.sinks import Sink
 from .messages import MAX_ERRORS, MAX_MESSAGE_BYTES, parse, unknown
 
 VIEW_INTERVAL_S = 2.0
@@ -28,12 +29,11 @@ newest.
 """
 
 
-class Connection(Hashable, Protocol):
+class Connection(Sink, Hashable, Protocol):
     """A WebSocket or a stream, as implemented in a higher layer by `koyjabo.server.websockets`."""
 
     address: str  # the key of its limits
     born: float  # monotonic s
-    is_stream: bool
 
     @property
     def is_open(self) -> bool: ...
@@ -44,8 +44,6 @@ class Connection(Hashable, Protocol):
     def start(self) -> None: ...
 
     def send(self, text: str) -> None: ...
-
-    def write(self, data: bytes) -> None: ...
 
     def close(self, code: int | None, reason: str = "") -> None: ...
 

@@ -8,9 +8,10 @@ from itertools import combinations
 
 import pytest
 from host_pages import begin
-from pages import expect, wait_for
+from pages import away, expect, live, wait_for
 from support.programs.processes import ROOT
 from test_count_element import number, tag
+from test_offline import WAITING, rows
 
 BEFORE = "cdd7f1320"
 """The last version whose parts have no numbers. This test needs it in the history."""
@@ -18,11 +19,15 @@ BEFORE = "cdd7f1320"
 ENTRIES = ("js/koyjabo-count.js", "js/koyjabo.js")
 MIXTURES = [cached for count in range(3) for cached in combinations(ENTRIES, count)]
 NO_SOCKETS = "window.WebSocket = null;"
+OLD_WORKER = "/static/v-000000000000/counting/service-worker.js"
+OLD_IMPORT = f'import "{OLD_WORKER}";'
+STORE = "(queue) => import(queue).then(({ later }) => later(1, localStorage))"
+CACHES = "caches.keys()"
 PROOF = "web/assets/test_static_files.py::test_the_scripts_of_the_release_before_find_what_they_import"
 
 
 def send_text_before(route) -> None:
-    path = f"{BEFORE}:koyjabo/static/counting/{route.request.url.partition('/static/js/')[2]}"
+    path = f"{BEFORE}:koyjabo/static/counting/{re.split('/(?:js|counting)/', route.request.url)[1]}"
     text = subprocess.run(["git", "show", path], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     route.fulfill(content_type="text/javascript", headers={"Access-Control-Allow-Origin": "*"}, body=text)
 
@@ -50,3 +55,29 @@ def test_cached_scripts_of_the_version_before_and_new_ones_count_the_visit_and_l
     views = f"SELECT page FROM events WHERE visitor_id = '{who}'"
     wait_for(page, lambda: site.database.rows(views) == [("/posts/next",)], "the next page is counted")
     assert site.stats().total == before + 1
+
+
+@pytest.mark.long(proved_by=PROOF)
+def test_a_visit_that_waits_behind_a_service_worker_of_the_version_before_counts_once_and_the_worker_is_replaced(
+    new_device, site
+):
+    device = new_device(service_workers="allow")
+    device.context.route("**/sw.js", lambda route: route.fulfill(content_type="text/javascript", body=OLD_IMPORT))
+    device.context.route(f"**{OLD_WORKER}", send_text_before)
+    page = live(device.open())
+    wait_for(page, lambda: page.evaluate("caches.match('/offline').then((copy) => !!copy)"), "the old one has copies")
+    who, (old_cache,) = page.evaluate("localStorage.visitorId"), page.evaluate(CACHES)
+    assert old_cache.endswith(OLD_WORKER)
+    page.close()
+    with away(site):
+        page = device.open()
+        wait_for(page, lambda: len(page.evaluate(WAITING)) == 1, "the visit waits")
+        page.evaluate(STORE, OLD_WORKER.replace("service-worker", "koyjabo-queue"))
+        wait_for(page, lambda: page.evaluate(WAITING) == ["0"], "the old queue stores it")
+        page.close()
+    device.context.unroute("**/sw.js")
+    page = live(device.open())
+    wait_for(page, lambda: old_cache not in page.evaluate(CACHES), "it is replaced")
+    wait_for(page, lambda: len(rows(site, who)) == 3, "the visits are counted")
+    wait_for(page, lambda: page.evaluate(WAITING) == [], "nothing waits")
+    assert len(page.evaluate(CACHES)) == 1

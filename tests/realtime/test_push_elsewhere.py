@@ -19,14 +19,14 @@ def site(sqlite_database):
 class Member:
     """A plain WebSocket, reduced to what the room uses."""
 
-    is_open, is_stream = True, False
+    is_open, kind = True, ""
 
     def __init__(self, site):
         self.frames = []
         site.services[RealtimeServices].rooms.get(STATS_ROOM).admit(self)
 
-    def write(self, data):
-        self.frames.append(data)
+    def write_event(self, event):
+        self.frames.append(event.plain)
 
     def wait_for(self, count):
         wait_until(lambda: len(self.frames) >= count, f"{count} events")

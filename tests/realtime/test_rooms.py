@@ -218,14 +218,12 @@ ROOM, UPDATE = "stats", "visitor_update"
 class RecordingSocket:
     """A plain WebSocket that records the events written to it."""
 
-    is_stream = False
-
     def __init__(self):
         self.received = []
 
-    def write(self, data):
-        header_size = 2 if data[1] < 126 else 4
-        self.received.append(json.loads(data[header_size:]))
+    def write_event(self, event):
+        header_size = 2 if event.plain[1] < 126 else 4
+        self.received.append(json.loads(event.plain[header_size:]))
 
 
 def update(revision, **more):

@@ -19,7 +19,7 @@ SWEEP = "koyjabo.server.websockets.sockets.SWEEP_INTERVAL_S"
 TICK_S, QUIET_TICKS = 0.15, 4
 GRACE_S, MILESTONE = 1, 30
 ELSEWHERE = "https://elsewhere.example"
-CHANGES = {f"{LOOP}.STREAM_TICK_S": TICK_S, SWEEP: 0.05, f"{STREAMS}.QUIET_TICKS": QUIET_TICKS}
+CHANGES = {f"{LOOP}.TICK_INTERVAL_S": TICK_S, SWEEP: 0.05, f"{STREAMS}.QUIET_TICKS": QUIET_TICKS}
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ def machine_id() -> str:
     every system has such an id; there it is the name.
     """
     try:
-        return BOOT_ID.read_text().strip()
+        return BOOT_ID.read_text("utf-8").strip()
     except OSError:  # not Linux
         return host_name()
 

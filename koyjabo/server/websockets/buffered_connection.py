@@ -61,7 +61,7 @@ class Loop(Protocol):
 
     def reserve(self, address: str) -> bool: ...
 
-    def add_stream(self, stream: Any, sock: Any) -> None: ...
+    def add_reserved(self, connection: "BufferedConnection", sock: Any) -> None: ...
 
     def await_slot(self, address: str) -> None: ...
 
@@ -92,7 +92,7 @@ class BufferedConnection:
     )  # fmt: skip
 
     OPEN, CLOSING, GONE = range(3)
-    is_stream = False
+    kind = ""
 
     def __init__(self, address: str, owner: ConnectionOwner, loop: Loop, greeting: bytes) -> None:
         """Create a connection. `greeting` is sent first, together with all data written before the first
@@ -171,6 +171,9 @@ class BufferedConnection:
                 del self._unsent[: self._send(self._unsent)]
             self._unsent = self._unsent or None
         return self._unsent is not None
+
+    def tick(self) -> None:
+        """Called every TICK_INTERVAL_S if the connection has no pings."""
 
     def all_sent(self) -> None:
         """Called once the kernel has accepted all buffered data."""

@@ -9,6 +9,7 @@ from typing import Any
 from wsproto.frame_protocol import ParseFailed
 
 from koyjabo.base.core.close_codes import ABUSE
+from koyjabo.realtime.encoded_event import EncodedEvent
 from koyjabo.realtime.frames import FINAL_BIT, MASK_BIT, PING_OPCODE, PONG_OPCODE, close_frame, frame
 from koyjabo.server.loop.poller import Poller, receive
 from .buffered_connection import CONNECTION_LOST, BufferedConnection, ConnectionOwner, Loop
@@ -54,6 +55,9 @@ class WebSocketConnection(BufferedConnection):
         # When data last arrived, monotonic s; negative if a ping was sent since then.
         self._heard = time.monotonic()
         self._frames_left = MAX_FRAMES
+
+    def write_event(self, event: EncodedEvent) -> None:
+        self.write(event.plain)
 
     def start(self) -> None:
         """Send all written data, and start reading. Call this once the owner has sent its first message and can handle

@@ -20,7 +20,6 @@ from koyjabo.server.loop.poller import HANG_UP_EVENTS, READ_EVENT, WRITE_EVENT, 
 from .buffered_connection import CONNECTION_LOST, NO_OWNER, BufferedConnection, ConnectionOwner
 from .connection import BYTES_AT_ONCE, WebSocketConnection
 from .delay_line import DelayLine
-from .event_stream import STREAM_TICK_S, EventStream
 
 log = logging.getLogger("koyjabo.websockets")
 
@@ -60,6 +59,9 @@ PING_INTERVAL_S, PING_TIMEOUT_S = 25.0, 20.0
 """Interval between pings, and time limit for the response, s. The limit is shorter, so each ping is checked before the
 next one.
 """
+
+TICK_INTERVAL_S = 5.0
+"""Interval between ticks of connections without pings, s."""
 
 CLOSE_TIMEOUT_S = 5.0
 """How long a client has to respond to a close frame, s."""
@@ -148,7 +150,7 @@ class ConnectionLoop:
         self._held: dict[BufferedConnection, None] = {}  # not read until its address may send more frames
         self._pings: DelayLine[WebSocketConnection] = DelayLine(PING_INTERVAL_S, self._ping)
         self._pong_checks: DelayLine[WebSocketConnection] = DelayLine(PING_TIMEOUT_S, self._drop_silent)
-        self._ticks: DelayLine[EventStream] = DelayLine(STREAM_TICK_S, self._tick)
+        self._ticks: DelayLine[BufferedConnection] = DelayLine(TICK_INTERVAL_S, self._tick)
         self._ended: deque[Callable[[], None]] = deque()  # pending notifications to owners
         self._notifiers = 0  # number of tasks that send them
         self._closing: DelayLine[BufferedConnection] = DelayLine(
@@ -181,15 +183,15 @@ class ConnectionLoop:
             self._pings.put(connection)
         return connection
 
-    def add_stream(self, stream: EventStream, sock: Any) -> None:
-        """Take over the socket of a stream that `reserve` was called for."""
+    def add_reserved(self, connection: BufferedConnection, sock: Any) -> None:
+        """Take over the socket of a connection that `reserve` was called for."""
         _prepare(sock)
-        stream.attach(sock)
+        connection.attach(sock)
         self._reserved -= 1
-        self._open[sock.fileno()] = stream
-        self._ticks.put(stream)
+        self._open[sock.fileno()] = connection
+        self._ticks.put(connection)
         if self._leaving:
-            stream.close(GOING_AWAY)
+            connection.close(GOING_AWAY)
 
     def share(self) -> int | None:
         """How many connections to accept at once: fewer as places run out, or None while there are enough. Never 0,
@@ -356,14 +358,14 @@ class ConnectionLoop:
         self._pings.put(connection)
         self._pong_checks.put(connection)
 
-    def _tick(self, stream: EventStream) -> None:
-        if not stream.is_open:
+    def _tick(self, connection: BufferedConnection) -> None:
+        if not connection.is_open:
             return
-        if is_old(stream):
-            stream.close(GOING_AWAY)
+        if is_old(connection):
+            connection.close(GOING_AWAY)
             return
-        stream.tick()
-        self._ticks.put(stream)
+        connection.tick()
+        self._ticks.put(connection)
 
     def _drop_silent(self, connection: WebSocketConnection) -> None:
         if connection.is_open and connection.is_silent:

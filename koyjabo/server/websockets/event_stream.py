@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from koyjabo.base.core.errors import TooManyConnections, TooManyRequests
 from koyjabo.base.network import client_address
+from koyjabo.realtime.encoded_event import EncodedEvent
 from koyjabo.realtime.frames import stream_frame
 from koyjabo.server.loop.poller import Poller, receive
 from .buffered_connection import CONNECTION_LOST, BufferedConnection, ConnectionOwner, Loop
@@ -19,7 +20,6 @@ RETRY = b"retry: 5000\n"
 """How long a client waits before it reopens a stream that has ended, ms. A field of the first event."""
 
 COMMENT = b":\n\n"
-STREAM_TICK_S = 5.0
 QUIET_TICKS = 4
 """Number of ticks without an event before a comment is sent, which happens within 20 s."""
 
@@ -38,7 +38,7 @@ class EventStream(BufferedConnection):
     """
 
     __slots__ = ("_code", "_quiet_ticks", "has_begun")
-    is_stream = True
+    kind = "streams"
 
     def __init__(self, address: str, owner: ConnectionOwner, loop: Loop) -> None:
         """Create a stream. `loop` has reserved a place for `address`."""
@@ -64,7 +64,7 @@ class EventStream(BufferedConnection):
         sock, early = connection.detach()
         assert self._unsent is not None
         self._unsent[:0] = head
-        self._loop.add_stream(self, sock)
+        self._loop.add_reserved(self, sock)
         self.has_begun = True
         self.send_unsent()
         if early:
@@ -82,6 +82,9 @@ class EventStream(BufferedConnection):
     def write(self, data: bytes) -> None:
         self._quiet_ticks = 0
         super().write(data)
+
+    def write_event(self, event: EncodedEvent) -> None:
+        self.write(event.stream)
 
     def send(self, text: str) -> None:
         """Send one event."""

@@ -13,7 +13,7 @@ from koyjabo.base.core.urls import before_query
 from koyjabo.base.network.client_address import AddressCounter
 from koyjabo.base.network.rate_limiter import RATE_WINDOW_S
 from koyjabo.counting.stats import encode
-from koyjabo.realtime.room import Room, RoomEvent
+from koyjabo.realtime.room import EventRoom, RoomEvent
 from koyjabo.realtime.sinks import Member
 from .page_numbers import HIDDEN_VIEWS, MAX_PATHS, PageNumbers
 from .page_reading import PageViews
@@ -74,7 +74,6 @@ class PageTexts(NamedTuple):
 class PagesSource:
     """The values of all watched pages."""
 
-    is_relative = False
     caused_by_visits = True
 
     def __init__(self, numbers: PageNumbers, interval_s: float) -> None:
@@ -85,9 +84,6 @@ class PagesSource:
         self.sent: dict[str, PageViews | None] = {}
         """What was last sent of each watched page; None if clients got different values, so that it is sent again."""
         numbers.watch(self.watched)
-
-    def first_event(self) -> RoomEvent:
-        raise NotImplementedError  # each client watches its own pages
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
         """Return an event for each path whose page may have changed. May block."""
@@ -121,7 +117,7 @@ class PagesSource:
         return events
 
 
-class PagesRoom(Room):
+class PagesRoom(EventRoom):
     """The clients that watch pages, and what each of them watches."""
 
     source: PagesSource
@@ -245,8 +241,8 @@ class PagesRoom(Room):
             self._send_to(PAGE_ROOM + page, event)
         values: dict[str, str] = {}  # JSON by spelling: many clients have the same one
 
-        def own(member: Member) -> str:
-            spelled = self._watching[member].pages[page]
+        def own(sink: Any) -> str:
+            spelled = self._watching[sink].pages[page]
             return values.get(spelled) or values.setdefault(spelled, event.as_json(spelled))
 
         self._fanout.send_own(SPELLED_PAGE_ROOM + page, event.type, event.revision, own)

@@ -25,6 +25,7 @@ from koyjabo.people.accounts.queries import recipients
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.mail.outbox import MailOutbox
+from . import refiling_queries
 from .email import CLOCK_MAIL
 from .refiling import Refiling
 
@@ -68,7 +69,7 @@ class ClockAnswers:
 
     def has_earlier(self) -> bool:
         """Whether visits were filed again, and can be put back. Raises LedgerUnavailable."""
-        return self._refiling.has_earlier()
+        return self._database.read(refiling_queries.has_earlier)
 
     def tick(self) -> None:
         """Answer a doubt that is over, and do what follows from an answer. Never raises."""

@@ -1,7 +1,7 @@
 """Files the people of communities, peaks and other times again, and puts them back."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import delete, select, text, update
@@ -20,7 +20,7 @@ from koyjabo.presence.members.peak_queries import store as store_peak
 from koyjabo.reports.models import Conversion
 from koyjabo.upkeep.recounts.derived_tables_queries import LIST_ABSENT
 from koyjabo.upkeep.retention.old_row_queries import lock, lock_counters
-from .refiling_queries import Later, earlier_rows, forget_earlier, keep_earlier
+from .refiling_queries import UNSYNCHRONIZED_SESSION, Later, keep_earlier, take_earlier
 
 OTHER_TIMES: tuple[tuple[Any, Any], ...] = (
     (Announcement.key, Announcement.at_ms),
@@ -82,7 +82,7 @@ def refile_people(session: Session, clock: Clock, later: Later, before_ms: int, 
 def put_back_people(session: Session, clock: Clock, size: int) -> int:
     """Restore the days of people. Returns how many."""
     lock(session)
-    rows, by_person = earlier_rows(session, "person_days", size), defaultdict[int, dict[str, Day]](dict)
+    rows, by_person = take_earlier(session, "person_days", size), defaultdict[int, dict[str, Day]](dict)
     for key, (began_s, slots) in rows:
         by_person[int(key.split()[0])][key.split()[1]] = began_s, slots
     people = session.scalars(select(Person).where(Person.id.in_(by_person)).order_by(Person.id)).all()
@@ -94,7 +94,6 @@ def put_back_people(session: Session, clock: Clock, size: int) -> int:
         if restored and restored != days:
             _set_days(session, changes, person, days, restored, None)
     _write(session, changes)
-    forget_earlier(session, "person_days", [key for key, _ in rows])
     return len(rows)
 
 
@@ -108,11 +107,12 @@ def refile_others(session: Session, columns: Columns, clock: Clock, later: Later
     for key, time in OTHER_TIMES:
         rows = session.execute(select(key, time).where(time > later.least_ms)).all()
         keep_earlier(session, key.class_.__tablename__, dict(map(tuple, rows)), later.expires_ms)
-        moved = update(key.class_).where(key.in_([row[0] for row in rows])).values({time: before_ms})
-        session.execute(moved.execution_options(synchronize_session=False))
+        moved = update(key.class_).where(time > later.least_ms).values({time: before_ms})
+        session.execute(moved, execution_options=UNSYNCHRONIZED_SESSION)
     is_late = (OutboxMail.due_ms > later.least_ms) & OutboxMail.done_ms.is_(None)  # it would wait for its time
-    sent = update(OutboxMail).where(is_late).values(due_ms=before_ms)
-    session.execute(sent.execution_options(synchronize_session=False))
+    session.execute(
+        update(OutboxMail).where(is_late).values(due_ms=before_ms), execution_options=UNSYNCHRONIZED_SESSION
+    )
 
 
 def _refile_peaks(session: Session, day: str, later: Later, before_ms: int) -> None:
@@ -129,17 +129,15 @@ def _refile_peaks(session: Session, day: str, later: Later, before_ms: int) -> N
 
 def put_back_others(session: Session) -> None:
     lock(session)
-    for key, (people, at_ms, moved_ms) in earlier_rows(session, "peaks", None):
+    for key, (people, at_ms, moved_ms) in take_earlier(session, "peaks"):
         scope, day = key.rsplit(" ", 1)
         session.execute(delete(Peak).where(Peak.scope == scope, Peak.day == day, Peak.at_ms == moved_ms))
         if people:
             store_peak(session, Scope(scope), day, people, at_ms)
-    forget_earlier(session, "peaks", None)
     for key, time in OTHER_TIMES:
-        for value, at_ms in earlier_rows(session, key.class_.__tablename__, None):
+        for value, at_ms in take_earlier(session, key.class_.__tablename__):
             back = update(key.class_).where(key == value).values({time: at_ms})
-            session.execute(back.execution_options(synchronize_session=False))
-        forget_earlier(session, key.class_.__tablename__, None)
+            session.execute(back, execution_options=UNSYNCHRONIZED_SESSION)
 
 
 def _until(day: Day, now_s: int) -> Day:
@@ -150,10 +148,8 @@ def _until(day: Day, now_s: int) -> Day:
 
 
 def _days(session: Session, person_id: int) -> dict[str, Day]:
-    rows = session.execute(
-        select(PersonDay.day, PersonDay.began_s, PersonDay.slots).where(PersonDay.person_id == person_id)
-    )
-    return {day: (began_s, slots) for day, began_s, slots in rows}
+    rows = session.scalars(select(PersonDay).where(PersonDay.person_id == person_id))
+    return {row.day: (row.began_s, row.slots) for row in rows}
 
 
 def _set_days(
@@ -170,12 +166,8 @@ def _set_days(
         earlier = {f"{person.id} {day}": days.get(day, (others.get(day, (0, 0))[0], 0)) for day in changed}
         keep_earlier(session, "person_days", earlier, expires_ms)
     changes.replace(Scope(person.scope), person.person, days, others)
-    _remove_days(session, person.id, [day for day in changed if day not in others])
-
-
-def _remove_days(session: Session, person_id: int, days: Collection[str]) -> None:
-    gone = delete(PersonDay).where(PersonDay.person_id == person_id, PersonDay.day.in_(days))
-    session.execute(gone.execution_options(synchronize_session=False))
+    gone = PersonDay.person_id == person.id, PersonDay.day.in_(days.keys() - others.keys())
+    session.execute(delete(PersonDay).where(*gone), execution_options=UNSYNCHRONIZED_SESSION)
 
 
 def _write(session: Session, changes: DailyPeople) -> None:

@@ -74,10 +74,6 @@ class Refiling:
             self._database.write(clock_queries.store_state, REFILING_STATE, begun)
         return begun
 
-    def has_earlier(self) -> bool:
-        """Whether there is something to put back."""
-        return self._database.read(refiling_queries.has_earlier)
-
     def _move(self, operation: Callable[..., Any], table: Any, later: Callable[[], Later], advance: Advance) -> int:
         throttle, rows = Throttle(self._database), 0
         first = self._database.report(refiling_queries.first_later, table, later().least_ms)

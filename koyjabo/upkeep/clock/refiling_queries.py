@@ -5,7 +5,7 @@ Each transaction moves some rows with their sums. Numbers, ids and totals stay.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, exists, func, select, text, update
@@ -22,13 +22,15 @@ from koyjabo.counting.models import IN_COMMUNITY, ON_SITE, DailyVisits, Event, H
 from koyjabo.upkeep.retention.old_row_queries import lock, lock_counters
 from .models import RefiledRow
 
-SELECT_NEW_IN = text("""
-SELECT v.id, v.new_in, s.first_visit, c.first_visit FROM visits v
+SELECT_NEW_IN = text(f"""
+SELECT v.id, coalesce(v.new_in, 0) | CASE WHEN s.first_visit = v.id THEN {ON_SITE} ELSE 0 END
+                                   | CASE WHEN c.first_visit = v.id THEN {IN_COMMUNITY} ELSE 0 END FROM visits v
 LEFT JOIN visitors s ON s.scope = 'site' AND s.visitor_id = v.visitor_id
 LEFT JOIN visitors c ON v.scope <> 'site' AND c.scope = v.scope AND c.visitor_id = v.visitor_id
 WHERE v.id IN :ids
 """).bindparams(bindparam("ids", expanding=True))
 KEEP_EARLIER = "ON CONFLICT DO NOTHING"
+UNSYNCHRONIZED_SESSION = {"synchronize_session": False}
 CLEAR_DAY_NUMBERS = text("""
 UPDATE visits SET day_number = NULL WHERE id > :after AND day = :day
 AND day_number > coalesce((SELECT d.visits FROM daily_visits d WHERE d.scope = 'site' AND d.day = :day), 0)
@@ -100,7 +102,7 @@ def refile_visits(
     """File the next `size` visits again. Returns how many, and the rest."""
     lock(session)
     lock_counters(session, {SITE})
-    rows, after = _next_rows(session, Visit, later, part.after, size)
+    rows = _next_rows(session, Visit, later, part.after, size)
     if not rows:
         return 0, part
     lock_counters(session, {Scope(row.scope) for row in rows} - {SITE})
@@ -115,9 +117,9 @@ def refile_visits(
         elif times.is_on(filed.day):
             counted[filed.day] += 1
         moves[row.id] = filed
-    keep_earlier(session, "visits", {row.id: _filed(row) for row in rows}, later.expires_ms)
+    keep_earlier(session, "visits", {row.id: row[3:] for row in rows}, later.expires_ms)
     _move_visits(session, columns.change(session, events=True, attended=True), rows, moves)
-    return len(rows), times.rest(after)
+    return len(rows), times.rest(rows[-1].id)
 
 
 def refile_events(
@@ -125,7 +127,7 @@ def refile_events(
 ) -> tuple[int, RestOfRows]:
     """File the next `size` events again, at the earliest when their visit came."""
     lock(session)
-    rows, after = _next_rows(session, Event, later, part.after, size)
+    rows = _next_rows(session, Event, later, part.after, size)
     if not rows:
         return 0, part
     change = columns.change(session, events=True)
@@ -133,9 +135,9 @@ def refile_events(
     visits: dict[int | None, int] = {visit.id: visit.at_ms for visit in session.execute(of_visits)}
     times = Times(session, Event, clock, later, part)
     moves = {row.id: times.of(row, visits.get(row.visit_id)) for row in rows}
-    keep_earlier(session, "events", {row.id: _filed(row)[:3] for row in rows}, later.expires_ms)
+    keep_earlier(session, "events", {row.id: row[3:6] for row in rows}, later.expires_ms)
     _move_events(session, change, rows, moves)
-    return len(rows), times.rest(after)
+    return len(rows), times.rest(rows[-1].id)
 
 
 def put_back_visits(session: Session, columns: Columns, size: int) -> list[int]:
@@ -149,7 +151,6 @@ def put_back_visits(session: Session, columns: Columns, size: int) -> list[int]:
         _move_visits(session, columns.change(session, events=True, attended=True), rows, moves)
         for day in sorted({row.day for row in rows}):
             session.execute(CLEAR_DAY_NUMBERS, {"after": rows[0].id, "day": day})
-    forget_earlier(session, "visits", moves)
     return sorted(moves)
 
 
@@ -159,7 +160,6 @@ def put_back_events(session: Session, columns: Columns, size: int) -> int:
     rows = session.execute(_rows_of(Event).where(Event.id.in_(moves)).order_by(Event.id)).all()
     if rows:
         _move_events(session, columns.change(session, events=True), rows, moves)
-    forget_earlier(session, "events", moves)
     return len(moves)
 
 
@@ -212,19 +212,14 @@ class Times:
         self._next_id, self._next_ms = row or (self._session.scalar(newest) or 0, None)
 
 
-def _next_rows(session: Session, table: Any, later: Later, after: int, size: int) -> tuple[Sequence[Any], int]:
-    these = _rows_of(table).where(table.id > after, table.at_ms > later.least_ms).order_by(table.id).limit(size)
-    rows = session.execute(these).all()
-    return rows, rows[-1].id if rows else after
+def _next_rows(session: Session, table: Any, later: Later, after: int, size: int) -> Sequence[Any]:
+    these = _rows_of(table).where(table.id > after, table.at_ms > later.least_ms)
+    return session.execute(these.order_by(table.id).limit(size)).all()
 
 
 def _rows_of(table: Any) -> Any:
     own = table.day_number if table is Visit else table.visit_id
-    return select(table.id, table.scope, table.at_ms, table.day, table.hour_s, table.client_ms, own)
-
-
-def _filed(row: Any) -> tuple[Any, ...]:
-    return row.at_ms, row.day, row.hour_s, getattr(row, "day_number", None)
+    return select(table.id, table.scope, table.client_ms, table.at_ms, table.day, table.hour_s, own)
 
 
 def _visits_of(session: Session, day: str) -> int:
@@ -236,7 +231,7 @@ def _move_visits(session: Session, change: RowChange, rows: Sequence[Any], moves
     """Change the times of visits and their sums. Their attended time stays."""
     first, last = rows[0].id, rows[-1].id
     sums: defaultdict[tuple[str, str, Any], list[int]] = defaultdict(lambda: [0, 0])
-    new_in = {id: _new_in(id, *values) for id, *values in session.execute(SELECT_NEW_IN, {"ids": list(moves)})}
+    new_in = dict(map(tuple, session.execute(SELECT_NEW_IN, {"ids": list(moves)})))
     for row in rows:
         for scope, bit in ((SITE, ON_SITE), (row.scope, IN_COMMUNITY)):
             if bit == ON_SITE or scope != SITE:
@@ -249,16 +244,12 @@ def _move_visits(session: Session, change: RowChange, rows: Sequence[Any], moves
         changes = [(scope, key, *by) for (kind, scope, key), by in sums.items() if kind == name and any(by)]
         insert_rows(session, table, (), changes, adding(table))
         empty = delete(table).where(table.visits == 0, table.scope.in_({change[0] for change in changes}))
-        session.execute(empty.execution_options(synchronize_session=False))
+        session.execute(empty, execution_options=UNSYNCHRONIZED_SESSION)
     session.execute(update(Visit), [{"id": row.id, **moves[row.id]._asdict()} for row in rows])
     attendance_queries.remove(session, [row.id for row in rows])
     change.most_visits(first - 1, last)
     locked = Counter.scope.in_({SITE, *(row.scope for row in rows)})
     session.execute(update(Counter).where(locked).values(revision=Counter.revision + 1))
-
-
-def _new_in(id: int, new_in: int | None, first_on_site: int | None, first_in_community: int | None) -> int:
-    return (new_in or 0) | ON_SITE * (first_on_site == id) | IN_COMMUNITY * (first_in_community == id)
 
 
 def _move_events(session: Session, change: RowChange, rows: Sequence[Any], moves: dict[int, Filed]) -> None:
@@ -268,7 +259,7 @@ def _move_events(session: Session, change: RowChange, rows: Sequence[Any], moves
 
 
 def _earlier_moves(session: Session, table: Any, size: int) -> dict[int, Filed]:
-    return {int(key): Filed(*earlier) for key, earlier in earlier_rows(session, table.__tablename__, size)}
+    return {int(key): Filed(*earlier) for key, earlier in take_earlier(session, table.__tablename__, size)}
 
 
 def keep_earlier(session: Session, name: str, earlier: dict[Any, Any], expires_ms: int) -> None:
@@ -277,15 +268,11 @@ def keep_earlier(session: Session, name: str, earlier: dict[Any, Any], expires_m
     insert_rows(session, RefiledRow, (), rows, KEEP_EARLIER)
 
 
-def earlier_rows(session: Session, name: str, size: int | None) -> list[tuple[str, Any]]:
-    """Keys and earlier values of up to `size` rows of a table; of all if it is None."""
-    rows = select(RefiledRow.key, RefiledRow.earlier).where(RefiledRow.name == name).limit(size)
-    return [(key, json.loads(earlier)) for key, earlier in session.execute(rows)]
-
-
-def forget_earlier(session: Session, name: str, keys: Iterable[Any] | None) -> None:
-    """Remove the earlier values of rows of a table; of all if `keys` is None."""
-    gone = delete(RefiledRow).where(RefiledRow.name == name)
-    if keys is not None:
-        gone = gone.where(RefiledRow.key.in_(list(map(str, keys))))
-    session.execute(gone.execution_options(synchronize_session=False))
+def take_earlier(session: Session, name: str, size: int | None = None) -> list[tuple[str, Any]]:
+    """Remove up to `size` earlier values of a table. Returns them by key."""
+    keys = select(RefiledRow.key).where(RefiledRow.name == name).limit(size)
+    taken = delete(RefiledRow).where(RefiledRow.name == name, RefiledRow.key.in_(keys))
+    rows = session.execute(
+        taken.returning(RefiledRow.key, RefiledRow.earlier), execution_options=UNSYNCHRONIZED_SESSION
+    )
+    return [(key, json.loads(earlier)) for key, earlier in rows]

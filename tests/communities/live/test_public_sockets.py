@@ -23,9 +23,9 @@ LOG_IN, FORBIDDEN = 4001, 4003
 class Socket:
     """A plain WebSocket that discards what is written."""
 
-    is_stream = False
+    kind = ""
 
-    def write(self, data: bytes) -> None: ...
+    def write_event(self, event: object) -> None: ...
 
 
 def seat_of(site, person, community: str, end=lambda problem: None) -> Participant:

@@ -17,6 +17,7 @@ from support.sites.full_site import register
 
 from koyjabo.base.core.errors import TooBusy
 from koyjabo.base.models import SITE, Scope
+from koyjabo.realtime.encoded_event import EncodedEvent
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.share_links.pages.stream import ShareStream
 from koyjabo.reports.share_links.passes import PASS_S
@@ -95,12 +96,10 @@ def test_the_number_of_views_of_a_community_and_of_a_user_is_limited(site, monke
 class Reader:
     """A socket as the server sees it."""
 
-    address, born = "127.0.0.1", 0.0
-
-    is_stream = False
+    address, born, kind = "127.0.0.1", 0.0, ""
     code: int | None = None
 
-    def write(self, data: bytes) -> None:
+    def write_event(self, event: EncodedEvent) -> None:
         pass
 
     def close(self, code: int | None, reason: str = "") -> None:

@@ -9,8 +9,9 @@ from support.application.site import Site
 
 from koyjabo.base.core.errors import TooManyRequests
 from koyjabo.realtime import room as rooms
+from koyjabo.realtime.client_rooms import ClientRooms
+from koyjabo.realtime.encoded_event import EncodedEvent
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.realtime.strict_packets import ClientRooms
 from koyjabo.site.page_numbers import pages_room
 from koyjabo.site.page_numbers.page_numbers import page_of
 from koyjabo.site.page_numbers.page_update import PAGES_ROOM
@@ -23,11 +24,11 @@ class Socket:
     """A plain WebSocket, or a stream, that keeps what it receives."""
 
     def __init__(self, is_stream: bool = False) -> None:
-        self.is_stream = is_stream
+        self._form = "stream" if is_stream else "plain"
         self.received: list[bytes] = []
 
-    def write(self, data: bytes) -> None:
-        self.received.append(data)
+    def write_event(self, event: EncodedEvent) -> None:
+        self.received.append(getattr(event, self._form))
 
     @property
     def updates(self) -> list[dict[str, Any]]:
@@ -87,10 +88,10 @@ def test_later_updates_have_the_spellings_of_their_client_without_queries(site, 
 
 
 def test_all_spellings_of_a_page_share_one_room_and_one_copy_of_an_update(site, room):
-    before = len(site.services[RealtimeServices].fanout.plain_sockets())
+    before = len(site.services[RealtimeServices].fanout.sinks())
     spelled = [watch(room, *(f"https://{number}.{host}.example/a" for number in range(100))) for host in range(3)]
     queries = [watch(room, *(f"/a?{number}" for number in range(100))) for _ in range(3)]
-    assert len(site.services[RealtimeServices].fanout.plain_sockets()) == before + 2
+    assert len(site.services[RealtimeServices].fanout.sinks()) == before + 2
     assert dict(room.source.watched) == {"/a": 6}
     push(site, room, "/a")
     assert {len(socket.received) for socket in spelled + queries} == {2}
@@ -99,7 +100,7 @@ def test_all_spellings_of_a_page_share_one_room_and_one_copy_of_an_update(site, 
     assert len({id(socket.received[1]) for socket in queries}) == 1, "the same bytes"
     for socket in spelled + queries:
         room.leave(socket)
-    assert (dict(room.source.watched), len(site.services[RealtimeServices].fanout.plain_sockets())) == ({}, before)
+    assert (dict(room.source.watched), len(site.services[RealtimeServices].fanout.sinks())) == ({}, before)
 
 
 def test_a_broadcast_lets_other_work_run_between_its_pages(site, room, monkeypatch):
@@ -159,11 +160,12 @@ def test_the_cost_of_entering_a_room_does_not_grow_with_the_rooms_of_the_client(
 
     manager = ClientRooms()
     manager.rooms = {"/": {}}
+    manager.basic_enter_room("client", "/", None, eio_sid="connection")
     for number in range(300):
-        manager.basic_enter_room("client", "/", Room(f"page /{number}"), eio_sid="connection")
+        manager.basic_enter_room("client", "/", Room(f"page /{number}"))
     for number in range(300):
         manager.basic_leave_room("client", "/", Room(f"page /{number}"))
-    assert (Room.compared < 3_000, manager._rooms_of) == (True, {})
+    assert (Room.compared < 4_000, manager._rooms_of) == (True, {"client": {("/", None): None}})
 
 
 def test_an_added_path_hides_no_view_of_an_earlier_path(site, room):

@@ -320,7 +320,7 @@ def add_routes(app) -> None:
             "stalled": len(connections._stalled),
             "paused": len(connections._held),
             "members": fanout.member_count("stats"),
-            "sent": sum(map(len, fanout._sent.values())),
+            "clients": len(fanout._clients),
             "engine": len(socketio.server.eio.sockets),
             "environments": len(socketio.server.environ),
             "paired": len(services_of(app)[VisitorSockets]._sockets),

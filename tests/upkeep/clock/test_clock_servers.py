@@ -12,7 +12,7 @@ from koyjabo.base.core.clock import DAY_MS, system_now_ms
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 AHEAD = {
     "LD_PRELOAD": LIBRARY,
-    "FAKETIME": "@2029-03-01 00:10:00",
+    "FAKETIME": "@2029-03-01 12:00:00",
     "FAKETIME_DONT_FAKE_MONOTONIC": 1,
     "DONT_FAKE_MONOTONIC": 1,
 }
