@@ -64,10 +64,10 @@ class LoginSessions(Changes):
 def _find(session: Session, login: Login, session_id: str, now_ms: int) -> LoginSession:
     """A live session of the user. Raises UnknownSession."""
     query = select(LoginSession).where(*_live(login, now_ms), LoginSession.id == usable(session_id))
-    found = session.scalar(query)
-    if found is None:
+    row = session.scalar(query)
+    if row is None:
         raise UnknownSession
-    return found
+    return row
 
 
 def _live(login: Login, now_ms: int) -> tuple[Any, ...]:
