@@ -1,4 +1,4 @@
-"""The recipes of CONTRIBUTING.md "A report dimension" and "A setting" do what they say, in a copy of the project."""
+"""The recipes of CONTRIBUTING.md do what they say, in a copy of the project."""
 
 import os
 import re
@@ -16,11 +16,14 @@ BUILT = ("koyjabo/static/vendor", "koyjabo/static/min", "koyjabo/base/network/da
 """What `make assets` adds to a checkout."""
 
 FENCE = re.compile(r"^( *)```\w*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-PLACE = re.compile(r"(?:# |<!-- )(\S+), (before|after the entry|after) ([^\n]+?)(?: -->)?\n")
+PLACE = re.compile(r"(?:# |<!-- )(\S+), (before|after the entry|after|new)(?: ([^\n]+?))?(?: -->)?\n")
+
+FILES_OF_RECIPES = {"A report dimension": 2, "A setting": 2, "A live number": 4, "A transport": 2}
+"""The recipes that are applied, and how many files of the product each changes."""
 
 
 class Edit(NamedTuple):
-    """A code block of a recipe: what to insert before or after a line of a file."""
+    """A code block of a recipe: what to insert before or after a line of a file, or a new file."""
 
     file: str
     where: str
@@ -156,6 +159,31 @@ def test_a_new_setting_is_read_from_the_environment(sqlite_database):
 """
 
 
+LIVE_NUMBER = """
+import json
+
+from support.programs.processes import wait_until
+
+from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.realtime.events import STATS_ROOM
+from koyjabo.realtime.line_sink import LineSink
+from koyjabo.realtime.services import RealtimeServices
+
+
+def test_a_new_number_is_on_the_home_page_and_in_the_api_and_reaches_a_new_transport(site):
+    site.register("ayesha")
+    assert site.stats()["activeLocations"] == 1
+    assert 'data-stat="activeLocations"' in site.client.get("/", headers={"Accept": "text/html"}).text
+    lines, room = [], site.services[RealtimeServices].rooms.get(STATS_ROOM)
+    sink = LineSink(lines.append)
+    room.admit(sink)
+    site.register("karim")
+    wait_until(lambda: json.loads(lines[-1])["stats"]["totalVisits"] == 2, "the change")
+    assert b'koyjabo_connections{kind="lines"} 1.0' in site.services[ObservabilityServices].metrics.text()
+    room.dismiss(sink)
+"""
+
+
 def edits(recipe: str) -> list[Edit]:
     """The code blocks of a recipe that say where they belong."""
     section = CONTRIBUTING.partition(f"### {recipe}\n")[2].partition("\n### ")[0]
@@ -167,6 +195,9 @@ def edits(recipe: str) -> list[Edit]:
 def apply(edit: Edit, folder: Path) -> None:
     """Insert the text. Exactly one line has to begin with the anchor, or contain it if it names an entry."""
     path = folder / edit.file
+    if edit.where == "new":
+        path.write_text(edit.text)
+        return
     lines = path.read_text().splitlines(keepends=True)
     is_entry = edit.where == "after the entry"
     places = [
@@ -211,16 +242,17 @@ def run_tests(folder: Path, *tests: str) -> None:
     run(folder, "-m", "pytest", "-n", "0", "-o", "cache_dir=.cache", *tests)
 
 
-def test_what_the_guide_adds_is_where_the_guide_says(copy):
-    for recipe in ("A report dimension", "A setting"):
+def test_the_recipes_of_the_guide_work_in_a_copy_of_the_project(copy):
+    for recipe, files in FILES_OF_RECIPES.items():
         code_blocks = edits(recipe)
-        assert len({edit.file for edit in code_blocks if edit.file.startswith("koyjabo/")}) <= 2
+        assert len({edit.file for edit in code_blocks if edit.file.startswith("koyjabo/")}) == files
         for edit in code_blocks:
             apply(edit, copy)
     (copy / "tests/test_dimension.py").write_text(DIMENSION)
     (copy / "tests/test_setting.py").write_text(SETTING)
+    (copy / "tests/test_live_number.py").write_text(LIVE_NUMBER)
     fields = "tests/test_specification.py::test_the_specification_lists_the_fields_of_the_code"
-    run_tests(copy, "tests/test_dimension.py", "tests/test_setting.py", fields)
+    run_tests(copy, "tests/test_dimension.py", "tests/test_setting.py", "tests/test_live_number.py", fields)
     for edit in ANY_COLUMN:
         apply(edit, copy)
     (copy / "tests/test_any_column.py").write_text(COLUMNS)

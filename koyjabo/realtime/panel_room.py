@@ -7,8 +7,8 @@ from koyjabo.counting.visits import Visits
 from .events import PanelUpdate
 from .room import RoomEvent
 
-PANEL_FIELDS = ("totalVisits", "todayVisits", "activeUsers", "uniqueVisitors", "epoch", "stale")
-"""The fields of the stats object that panel pages show."""
+HIDDEN_STATS = ("totalVisitors", "locations", "revision", "timestamp")
+"""The fields of the stats object that no panel page shows. The panel's pages follow all others."""
 
 
 class PanelRoom:
@@ -47,4 +47,4 @@ class PanelRoom:
 
     def _stats(self) -> dict[str, Any]:
         stats = self._visits.newest().as_object()
-        return {name: stats[name] for name in PANEL_FIELDS if name in stats}
+        return {name: value for name, value in stats.items() if name not in HIDDEN_STATS}

@@ -37,8 +37,12 @@ from .all_metrics import (
 from .gauges import Gauges
 from .metric import Metric
 
-SOCKET_KINDS = ("site", "communities", "dashboards", "panel", "shares", "socketio", "streams")
-"""WebSockets by kind of room, Socket.IO clients, and Server-Sent Events streams."""
+SOCKET_KINDS = (
+    *("site", "communities", "dashboards", "panel", "shares"),
+    "socketio",
+    "streams",
+)
+"""Plain WebSockets by kind of room, and the kinds of other sinks (`realtime.sinks`): Socket.IO clients, streams."""
 
 METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -32,7 +32,7 @@ class Dimension:
     order: tuple[str, ...] = ()  # its values in the order of its rows; all others follow, most visits first
 
     def place(self, value: str | None) -> int:
-        """Where rows with a value stand; the same number for all values that are not in `order`."""
+        """The place of rows with a value; the same for all values that are not in `order`."""
         return self.order.index(value) if value in self.order else len(self.order)
 
 
