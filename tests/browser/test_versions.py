@@ -58,9 +58,7 @@ def test_cached_scripts_of_the_version_before_and_new_ones_count_the_visit_and_l
 
 
 @pytest.mark.long(proved_by=PROOF)
-def test_a_visit_that_waits_behind_a_service_worker_of_the_version_before_counts_once_and_the_worker_is_replaced(
-    new_device, site
-):
+def test_a_visit_that_waits_behind_an_old_service_worker_counts_once_and_the_worker_is_replaced(new_device, site):
     device = new_device(service_workers="allow")
     device.context.route("**/sw.js", lambda route: route.fulfill(content_type="text/javascript", body=OLD_IMPORT))
     device.context.route(f"**{OLD_WORKER}", send_text_before)
