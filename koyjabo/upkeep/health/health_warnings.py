@@ -172,10 +172,16 @@ def rollback(facts: SystemFacts) -> HealthWarning | None:
 
 
 def clock(facts: SystemFacts) -> HealthWarning | None:
-    """Compare our clock with the database's. `ClockWatch` compares it with the newest visit (decision 130)."""
+    """Compare our clock with the database's; SQLite has none, so compare it with the newest visit, which cannot be in
+    the future.
+    """
     off_ms = abs(facts.stored.clock_off_ms)
     sentence = N_("The clocks of this machine and of the database differ by %(seconds)s s.")
     advice = N_("Set both machines' clocks from the network (NTP).")
+    if off_ms <= CLOCK_OFF_MS:
+        off_ms = facts.stored.database.newest_visit_ms - facts.now_ms
+        sentence = N_("The newest visit is %(seconds)s s in the future: the clock was ahead then, or is behind now.")
+        advice = N_("Set the machine's clock from the network (NTP).")
     if off_ms <= CLOCK_OFF_MS:
         return None
     level = DANGER if off_ms > CLOCK_WRONG_MS else WARNING

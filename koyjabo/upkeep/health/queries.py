@@ -59,6 +59,7 @@ class Rollback(NamedTuple):
 class DatabaseFacts(NamedTuple):
     schema: str = ""  # latest migration
     visits: int = 0  # ever counted
+    newest_visit_ms: int = 0  # the time that the newest visit is filed at
     backup: AuditRecord | None = None  # the latest one
     retention_ms: int | None = None  # when the nightly work last ended; None before the first night
     oldest_visit_ms: int = 0  # 0 if unknown
@@ -79,10 +80,12 @@ def last_backup(session: Session) -> AuditRecord | None:
 
 
 def facts(session: Session) -> DatabaseFacts:
+    visits = session.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one()
     dialect = session.get_bind().dialect.name
     return DatabaseFacts(
         schema=session.execute(SELECT_SCHEMA).scalar_one(),
-        visits=session.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one(),
+        visits=visits,
+        newest_visit_ms=session.scalar(select(Visit.at_ms).where(Visit.id == visits)) or 0,
         backup=last_backup(session),
         retention_ms=session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == RETENTION)) or None,
         oldest_visit_ms=session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,

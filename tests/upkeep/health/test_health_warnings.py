@@ -38,7 +38,7 @@ def line(action: str, age_ms: int = HOUR_MS, **details: Any) -> AuditRecord:
     return AuditRecord(1, NOW_MS - age_ms, None, "", action, "ledger", "", "", details, "")
 
 
-DATABASE = DatabaseFacts(NEWEST_REVISION, 12, line("ledger.backup"), NOW_MS - HOUR_MS)
+DATABASE = DatabaseFacts(NEWEST_REVISION, 12, NOW_MS - 10, line("ledger.backup"), NOW_MS - HOUR_MS)
 AGREES = line(RECOUNT_ENDED, agrees=True, rows=12, problem_count=0)
 STORED = StoredFacts(DATABASE, -4, RecountState(None, AGREES), Status(0, None, None, []))
 WELL = SystemFacts(
@@ -108,6 +108,8 @@ WRONG = [
     (database(rollback=Rollback(NOW_MS, 12)), DANGER, "The database was rolled back"),
     (stored(clock_off_ms=-2001), WARNING, "The clocks of this machine and of the database differ"),
     (stored(clock_off_ms=60001), DANGER, "The clocks of this machine and of the database differ"),
+    (database(newest_visit_ms=NOW_MS + 2001), WARNING, "The newest visit is %(seconds)s s in the future"),
+    (database(newest_visit_ms=NOW_MS + 60001), DANGER, "The newest visit is %(seconds)s s in the future"),
     (database(standbys=Standbys(2, 0, 0)), WARNING, "A failover may lose acknowledged visits"),
     (database(standbys=Standbys(2, 2, 0)), WARNING, "Whether a standby is synchronous is unknown."),
     (at(proxy_address="172.18.0.1"), WARNING, "All visitors seem to come from %(address)s"),
@@ -186,6 +188,7 @@ def test_the_facts_describe_this_server_without_its_secrets(site, admin, kind):
     database = facts.stored.database
     assert (facts.is_sqlite, facts.survives_deploy) == (kind == "sqlite", kind == "postgres")
     assert (database.schema, database.visits) == (NEWEST_REVISION, 1)
+    assert database.newest_visit_ms >= site.time.ms
     assert 0 < facts.disk.free < facts.disk.total
     assert [worker.lag_ms for worker in facts.workers] == [0.0]
     assert SECRET not in str(site.services[Health].data(OPERATOR))
