@@ -14,7 +14,7 @@ from koyjabo.base.core.installation import RELEASE_DAY, VERSION
 from release.builds import names
 from release.checks import NPM, Refusal, agreed_version, changes_without_release, contents, versions, write_release_day
 
-NEXT = "9.8.7"
+NEXT, NEXT_DAY = "9.8.7", "2026-11-22"
 FILES = (*NPM, "koyjabo/base/core/installation.py", "CHANGELOG.md")
 NOTES = "### Upgrade notes"
 whole = pytest.mark.long(proved_by="tools/test_release.py::test_all_packages_have_the_version_of_the_newest_release")
@@ -48,7 +48,7 @@ def test_the_package_has_the_day_of_the_newest_release_which_is_not_in_the_futur
     with pytest.raises(Refusal, match="Commit it"):
         write_release_day(tmp_path)
     write_release_day(tmp_path)
-    assert 'RELEASE_DAY = "2027-01-01"' in (tmp_path / "koyjabo/base/core/installation.py").read_text()
+    assert f'RELEASE_DAY = "{NEXT_DAY}"' in (tmp_path / "koyjabo/base/core/installation.py").read_text()
 
 
 def test_every_entry_of_the_changelog_has_upgrade_notes():
@@ -60,7 +60,7 @@ def raise_version(root: Path, *files: str) -> None:
     for name in files:
         text = (root / name).read_text()
         if name == "CHANGELOG.md":
-            text = text.replace("## [Unreleased]\n", f"## [Unreleased]\n\n## [{NEXT}] - 2027-01-01\n", 1)
+            text = text.replace("## [Unreleased]\n", f"## [Unreleased]\n\n## [{NEXT}] - {NEXT_DAY}\n", 1)
         (root / name).write_text(text.replace(f'"{VERSION}"', f'"{NEXT}"'))
 
 
@@ -69,6 +69,8 @@ def clone(checkout: Path, npm, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("clone") / "koyjabo"
     shutil.copytree(checkout, folder, symlinks=True)
     raise_version(folder, *FILES)
+    with pytest.raises(Refusal, match="Commit it"):
+        write_release_day(folder)
     git(folder, "init", "--quiet")
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", NEXT)
