@@ -136,9 +136,9 @@ IN_DATABASE = """
 
 def test_visits_and_events_wait_in_the_database_and_are_sent_once_there_is_a_network(host_page, site):
     host_page.route("**/api/**", lambda route: route.abort())
-    before, events = site.stats().total, "SELECT count(*) FROM events WHERE name = 'queued'"
+    before, events = site.stats().total, "SELECT count(*) FROM events WHERE name = 'stored'"
     begin(host_page, site)
-    host_page.evaluate("window.koyjabo.track('queued')")
+    host_page.evaluate("window.koyjabo.track('stored')")
     wait_for(host_page, lambda: host_page.evaluate(NOTES) == ["0", "0"], "both are in the database")
     assert (host_page.evaluate(IN_DATABASE), site.stats().total) == (2, before)
     host_page.unroute("**/api/**")

@@ -37,7 +37,7 @@ COSTLY_PROPERTIES = re.compile(r"filter|mask|marker|stroke-dasharray|on[a-z]")
 
 NO_EFFECT = {"", "none", "0", "initial"}
 REFERENCE = re.compile(r"""(?<![\w-])url\(\s*["']?#([^"'()\s]+)["']?\s*\)""")
-FUNCTION = re.compile(r"[^\s(),]*\(")
+FUNCTION = re.compile(r"(?<![^\s(),])[^\s(),]*\(")
 SVG_FUNCTIONS = {"rgb(", "rgba(", "hsl(", "hsla(", "hwb(", "lab(", "lch(", "oklab(", "oklch(", "color(", "var("}
 """The functions that a property may have besides a REFERENCE. Others, such as `image-set(`, can load another file."""
 
