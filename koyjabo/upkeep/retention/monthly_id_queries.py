@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.counting.models import MONTHLY_PREFIX
 from .models import MonthSecret
+from .old_row_queries import lock
 
 MONTH_SECRET_BYTES, MONTHLY_ID_BYTES = 32, 12
 
@@ -31,6 +32,7 @@ def monthly_ids(session: Session, rows: Sequence[Any]) -> list[str]:
 
 def forget_secrets(session: Session, day: str) -> None:
     """Delete the secrets of complete months: all their days are before this day."""
+    lock(session)
     session.execute(delete(MonthSecret).where(MonthSecret.month < day[:MONTH_LENGTH]))
 
 

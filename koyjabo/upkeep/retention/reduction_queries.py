@@ -30,7 +30,6 @@ from koyjabo.counting.models import (
     Person,
     PersonDay,
 )
-from . import monthly_id_queries
 from .monthly_id_queries import monthly_ids
 from .old_row_queries import Stretch, lock, lock_counters, store_position
 
@@ -175,12 +174,6 @@ def _delete_people(session: Session, ids: Sequence[int]) -> None:
     for column in (PersonDay.person_id, Person.id):
         removal = delete(column.class_).where(column.in_(ids))
         session.execute(removal.execution_options(synchronize_session=False))
-
-
-def forget_secrets(session: Session, boundary: Boundary) -> None:
-    """Delete the secrets of complete months, whose visits are all reduced."""
-    lock(session)
-    monthly_id_queries.forget_secrets(session, boundary.day)
 
 
 def _set_boundary(session: Session, boundary: Boundary) -> None:

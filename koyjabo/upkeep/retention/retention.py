@@ -14,7 +14,7 @@ from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.database.upkeep_rules import RemoveRows, all_rules
 from koyjabo.columns.columns import Columns
 from koyjabo.counting.models import Event, Visit
-from . import old_row_queries, reduction_queries, user_agent_queries
+from . import monthly_id_queries, old_row_queries, reduction_queries, user_agent_queries
 from .reduction_queries import REDUCED_EVENTS, REDUCED_VISITS, Boundary
 
 DAY_MS = 86_400_000
@@ -68,7 +68,7 @@ class Retention:
         while people:
             people = throttle.do(reduction_queries.remove_people, boundary, people)
             advance(0)
-        self._database.write(reduction_queries.forget_secrets, boundary)
+        self._database.write(monthly_id_queries.forget_secrets, first_kept)
         return Reduction(visits, round(1000 * throttle.longest_s, 1))
 
     def _each(
