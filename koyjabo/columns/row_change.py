@@ -1,6 +1,6 @@
 """Corrects columns in a transaction that changes rows."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from koyjabo.counting.evidence import queries as attendance_queries
@@ -51,3 +51,11 @@ class RowChange:
         were renamed.
         """
         return event_queries.rename(self._session, visitor_id, name, size)
+
+    def reduce_events(self, names: Sequence[tuple[int, str]]) -> None:
+        """Give events the names of reduced visitors, by the events' ids, in order."""
+        event_queries.reduce(self._session, names)
+
+    def reduce_events_of_visits(self, names: Sequence[tuple[int, str]]) -> None:
+        """Do what `reduce_events` does, by the ids of the events' visits, in order. The caller has locked events."""
+        event_queries.reduce_of_visits(self._session, names)

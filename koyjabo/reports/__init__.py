@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 INTERFACES = ("api.community_reports", "api.events", "api.reports", "pages.community_reports")
 TABLES = ("models",)
+UPKEEP = ("upkeep_queries:ConversionRules",)
 FILLS = {
     "web.limits.limits:LIMIT_SENTENCES": "api.events:EVENT_LIMITS",
 }

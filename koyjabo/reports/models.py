@@ -20,5 +20,5 @@ class Conversion(Model):
     visitor_id: Mapped[str] = mapped_column(String(128))
     user_id: Mapped[Uuid]
     at_ms: Mapped[int]
-    # The visitor's first visit in the scope, once the conversion is reduced (`upkeep.retention.reduction_queries`).
+    # The visitor's first visit in the scope, once the conversion is reduced (`reports.upkeep_queries`).
     first_visit: Mapped[int | None]

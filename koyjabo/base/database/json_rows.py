@@ -1,5 +1,5 @@
-"""Generates statements that write many rows from one JSON parameter, from the models' columns, for both databases. A
-row is a list of values that the database unpacks, so any number of rows takes only one call to the driver.
+"""Statements that take many rows from one JSON parameter, for both databases. A row is a list of values that the
+database unpacks, so any number of rows takes only one call to the driver.
 """
 
 import json
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Boolean, Integer
+from sqlalchemy import Boolean, Integer, text
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
@@ -15,6 +15,33 @@ from koyjabo.base.models import Model
 
 CASTS = ((Boolean, "boolean"), (Integer, "bigint"))
 """PostgreSQL types for JSON values other than texts."""
+
+ROWS_AS_TABLE = {
+    "sqlite": "json_each(:rows) r",
+    "postgresql": "jsonb_array_elements(CAST(:rows AS jsonb)) r(value)",
+}
+"""The table of a RowsStatement, by database."""
+
+
+class RowsStatement:
+    """A statement that reads many rows. `{rows}` in it is a table `r` with one row each, the list `r.value`.
+
+    A subquery for each row always uses the index. For a join, the planner may read the whole table.
+    """
+
+    def __init__(self, sql: str) -> None:
+        self._texts = {name: text(sql.replace("{rows}", table)) for name, table in ROWS_AS_TABLE.items()}
+
+    def run(self, session: Session, rows: Iterable[Sequence[Any]], **values: Any) -> Any:
+        """Execute the statement in the session's transaction."""
+        statement = self._texts[session.get_bind().dialect.name]
+        return session.execute(statement, {"rows": json.dumps(list(rows)), **values})
+
+    def run_by_id(self, session: Session, rows: Sequence[Sequence[Any]]) -> Any:
+        """Execute it with rows that begin with their id, in order. With the range of ids, from `:first` to `:last`, the
+        planner reads only that.
+        """
+        return self.run(session, rows, first=rows[0][0], last=rows[-1][0])
 
 
 def sqlite_insert(model: type[Model], columns: Sequence[str] = (), conflict: str = "") -> str:

@@ -69,6 +69,13 @@ class UpkeepRules:
     def erase_visitor(self, session: Session, visitor_id: str) -> None:
         """Remove a visitor's id from rows, after all visits have lost it."""
 
+    def reduce_visitors(self, session: Session, scope: str, visitor_ids: list[str]) -> None:
+        """Remove from rows the visitors whose visits to a community are all reduced, before `visitors` loses them."""
+
+    def reduce_rows(self, session: Session, before_ms: int, size: int) -> int:
+        """Remove visitors from up to `size` rows from before a moment (RETENTION_DAYS). Returns how many."""
+        return 0
+
     def version(self, connection: Connection) -> int:
         """A number that has to increase when a backup is restored, so that all servers notice it."""
         return 0

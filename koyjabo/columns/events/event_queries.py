@@ -1,11 +1,14 @@
 """Queries for events, as operations for the database executor."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
+from koyjabo.base.database.json_rows import RowsStatement
 from koyjabo.columns.blocks import block_queries, row_queries
 from koyjabo.columns.blocks.block_kinds import EVENT_BLOCKS
-from koyjabo.counting.models import Event
+from koyjabo.counting.models import MONTHLY_PREFIX, Event
 
 EVENTS_LOCK = 0x6B6F7965  # "koye", one of PostgreSQL's advisory locks
 
@@ -30,6 +33,17 @@ LOCK_EVENTS = text(f"SELECT pg_advisory_xact_lock({EVENTS_LOCK})")
 RENAME_EVENTS = text("""
 UPDATE events SET visitor_id = :name, event_id = '~' || id, client_ms = NULL, props = NULL WHERE id IN :ids
 """).bindparams(bindparam("ids", expanding=True))
+
+REDUCED_COLUMNS = "visitor_id = r.value ->> 1, event_id = '~' || events.id, client_ms = NULL"
+REDUCE_EVENTS = RowsStatement(f"""
+UPDATE events SET {REDUCED_COLUMNS}
+FROM {{rows}} WHERE events.id = CAST(r.value ->> 0 AS BIGINT) AND events.id BETWEEN :first AND :last
+""")
+REDUCE_EVENTS_OF_VISITS = RowsStatement(f"""
+UPDATE events SET {REDUCED_COLUMNS}
+FROM {{rows}} WHERE events.visit_id = CAST(r.value ->> 0 AS BIGINT) AND events.visit_id BETWEEN :first AND :last
+AND events.visitor_id NOT LIKE '{MONTHLY_PREFIX}%'
+""")
 
 
 def newest_visit(visitor: str, greatest: str) -> str:
@@ -59,3 +73,13 @@ def rename(session: Session, visitor_id: str, name: str, size: int) -> int:
         session.execute(RENAME_EVENTS, {"name": name, "ids": [row.id for row in rows]})
     block_queries.correct(session, EVENT_BLOCKS, [row.id for row in rows if row.props], row_queries.events)
     return len(rows)
+
+
+def reduce(session: Session, names: Sequence[tuple[int, str]]) -> None:
+    """Replace the visitors of events with names of a month. The events' properties stay."""
+    REDUCE_EVENTS.run_by_id(session, names)
+
+
+def reduce_of_visits(session: Session, names: Sequence[tuple[int, str]]) -> None:
+    """Do what `reduce` does, for all events of visits that are not reduced yet."""
+    REDUCE_EVENTS_OF_VISITS.run_by_id(session, names)

@@ -8,7 +8,7 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.urls import shown
 from koyjabo.columns.dimensions.readers import TRAITS
 from koyjabo.columns.dimensions.trait_parser import TraitParser
-from .queries import OTHER_COLUMNS, LoggedVisit
+from .queries import STORED_COLUMNS, LoggedVisit
 
 AGENT_TRAITS, PLACE_TRAITS = ("browser", "system", "device"), ("country", "city")
 
@@ -19,9 +19,14 @@ TRAIT_COLUMNS = (*AGENT_TRAITS, "language", *OTHER_TRAITS)
 is exported as it is stored.
 """
 
-PARSED_EXPORT_COLUMNS = ("id", "ordinal", "at_ms", "community_bn", "columns", "campaign", *TRAIT_COLUMNS)
+PARSED_EXPORT_COLUMNS = (
+    *("id", "ordinal", "at_ms", "community_bn", "columns", "campaign", *TRAIT_COLUMNS),
+    *("scope", "day", "hour_s", "visitor_number", "new_in"),
+)
+"""Columns that are not exported, or in another form."""
 
-UNCHANGED_COLUMNS = tuple(name for name in (*LoggedVisit._fields, *OTHER_COLUMNS) if name not in PARSED_EXPORT_COLUMNS)
+ALL_COLUMNS = dict.fromkeys((*LoggedVisit._fields, *STORED_COLUMNS))
+UNCHANGED_COLUMNS = tuple(name for name in ALL_COLUMNS if name not in PARSED_EXPORT_COLUMNS)
 
 EXPORT_COLUMNS = ("ordinal", "at", *UNCHANGED_COLUMNS, "opened", *TRAIT_COLUMNS)
 

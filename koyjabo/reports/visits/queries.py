@@ -31,9 +31,6 @@ HOUR_S = 3_600
 FIRST_STRETCH, LONGEST_STRETCH = 2_000, 50_000
 """Number of rows read per statement: few at first, because a page may soon be full, then twice as many each time."""
 
-HIDDEN_COLUMNS = ("scope", "day", "hour_s", "visitor_number", "new_in")
-"""Columns that no file or page has as they are stored."""
-
 STORED_COLUMNS = {column.name: column for column in Visit.__table__.columns}
 
 MAX_EXAMINED_VISITS = 10_000
@@ -112,7 +109,6 @@ class Count(NamedTuple):
 
 
 NAMED_COLUMNS = tuple(name for name in LoggedVisit._fields if name in STORED_COLUMNS)
-OTHER_COLUMNS = tuple(name for name in STORED_COLUMNS if name not in (*NAMED_COLUMNS, *HIDDEN_COLUMNS))
 LABELS_OF_COLUMNS = {
     name: column.info[COLUMN_LABEL] for name, column in STORED_COLUMNS.items() if COLUMN_LABEL in column.info
 }

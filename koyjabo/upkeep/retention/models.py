@@ -7,7 +7,7 @@ from koyjabo.base.models import IN_BACKUPS, Day, Model
 
 class MonthSecret(Model):
     """The secret for the random ids of one month's reduced visits. It exists until all visits of the month are reduced
-    (`upkeep.retention.reduction_queries`). Not included in backups.
+    (`upkeep.retention.monthly_id_queries`). Not included in backups.
     """
 
     __tablename__ = "month_secrets"

@@ -14,7 +14,7 @@ from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.database.upkeep_rules import RemoveRows, all_rules
 from koyjabo.columns.columns import Columns
 from koyjabo.counting.models import Event, Visit
-from . import old_row_queries, reduction_queries
+from . import monthly_id_queries, old_row_queries, reduction_queries
 from .reduction_queries import REDUCED_EVENTS, REDUCED_VISITS, Boundary
 
 DAY_MS = 86_400_000
@@ -55,31 +55,29 @@ class Retention:
         throttle, waiting, visits = Throttle(self._database), 0, 0
         for _ in self._each(throttle, Event, REDUCED_EVENTS, reduction_queries.reduce_events, boundary):
             advance(0)
-        for reduced in self._each(
-            throttle, Visit, REDUCED_VISITS, reduction_queries.reduce_visits, boundary, self._columns
-        ):
+        for reduced in self._each(throttle, Visit, REDUCED_VISITS, reduction_queries.reduce_visits, boundary):
             visits, waiting = visits + reduced, waiting + reduced
             advance(reduced)
             if waiting >= MAX_WITHOUT_BLOCK:
                 waiting = 0
                 self._columns.catch_up(lambda visits: advance(0))
         self._columns.catch_up(lambda visits: advance(0))
-        while throttle.do(reduction_queries.reduce_conversions, boundary.began_ms):
+        while throttle.do(reduction_queries.reduce_rows, boundary.began_ms):
             advance(0)
         people = self._database.report(reduction_queries.people_before, first_kept)
         while people:
             people = throttle.do(reduction_queries.remove_people, boundary, people)
             advance(0)
-        self._database.write(reduction_queries.forget_secrets, boundary)
+        self._database.write(monthly_id_queries.forget_secrets, first_kept)
         return Reduction(visits, round(1000 * throttle.longest_s, 1))
 
     def _each(
-        self, throttle: Throttle, table: Any, name: str, operation: Callable[..., Any], boundary: Boundary, *others: Any
+        self, throttle: Throttle, table: Any, name: str, operation: Callable[..., Any], boundary: Boundary
     ) -> Iterator[int]:
         """Run an operation on all old rows of a table. Yields the number of rows that each transaction has reduced."""
         part = self._database.report(old_row_queries.stretch, table, name, boundary.began_ms)
         while part.after < part.last:
-            rows, part = throttle.do(operation, *others, boundary, part)
+            rows, part = throttle.do(operation, self._columns, boundary, part)
             yield rows
 
     def reduce_user_agents(self, advance: Advance = lambda ids: None) -> None:
