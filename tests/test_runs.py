@@ -1,12 +1,14 @@
 """Test runs: their order, skipped tests, and what remains afterwards."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
+import pytest
 from support.programs.processes import is_gone, wait_until
 from support.runs.durations import TESTS
 
@@ -60,7 +62,8 @@ def test_a_run_ends_with_a_line_for_each_missing_program_and_fails_in_ci(tmp_pat
         assert ({first, second} == missing) == (status == 0)
 
 
-def test_a_killed_run_leaves_no_process_and_no_folder(tmp_path):
+@pytest.mark.parametrize("another_run_deletes_it", [False, True])
+def test_a_killed_run_leaves_no_process_and_no_folder(another_run_deletes_it):
     command = [sys.executable, "-c", HOLDER]
     given = {**os.environ, "PYTHONPATH": str(TESTS)}
     with subprocess.Popen(command, env=given, stdout=subprocess.PIPE, text=True) as holder:
@@ -68,6 +71,8 @@ def test_a_killed_run_leaves_no_process_and_no_folder(tmp_path):
         folder, *pids = holder.stdout.readline().split()
         left = [psutil.Process(int(pid)) for pid in pids]
         assert Path(folder).is_dir()
+        if another_run_deletes_it:
+            shutil.rmtree(folder)
         holder.send_signal(signal.SIGKILL)
     wait_until(lambda: all(map(is_gone, left)), "what it started has ended")
     wait_until(lambda: not Path(folder).exists(), "its folder is gone")

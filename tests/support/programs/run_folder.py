@@ -26,6 +26,9 @@ TABLES = Path(__file__).resolve().parents[3] / ".venv" / "hypothesis"
 MARKER = "KOYJABO_TESTS_RUN"
 END_S = 30
 ROUNDS, ROUND_S = 100, 0.05
+DELETED = " (deleted)"
+"""At the end of a folder's name in /proc. Another run that starts now may have deleted the folder of an ended run."""
+
 REMOVE = 0  # IPC_RMID of shmctl(2)
 
 
@@ -76,7 +79,7 @@ def left_over(marker: bytes, folder: str) -> list[int]:
     pids = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         with suppress(OSError):
-            works_in = os.readlink(f"/proc/{name}/cwd")
+            works_in = os.readlink(f"/proc/{name}/cwd").removesuffix(DELETED)
             is_marked = marker in Path(f"/proc/{name}/environ").read_bytes().split(b"\0")
             if is_marked or works_in == folder or works_in.startswith(f"{folder}/"):
                 pids.append(int(name))
@@ -84,13 +87,10 @@ def left_over(marker: bytes, folder: str) -> list[int]:
 
 
 def kill_all(marker: bytes, folder: str) -> None:
-    """Kill all of them. Ends after two rounds without any, because a busy process may be missed once."""
-    found = True
     for _ in range(ROUNDS):
         left = left_over(marker, folder)
-        if not (left or found):
+        if not left:
             return
-        found = bool(left)
         for pid in left:
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
