@@ -17,21 +17,22 @@ CONNECT_PAUSE_S = 0.005
 class SocketioClient(str):
     """A Socket.IO client in our namespace. It is equal to its sid, so that either finds it in a dict."""
 
-    __slots__ = ("_engine_sid", "_server")
+    __slots__ = ("_engine_sid", "_server", "_sockets")
     _engine_sid: str
     _server: Any
+    _sockets: Any  # python-engineio's sockets by id; kept, because a broadcast looks up each
     kind = "socketio"
 
     def __new__(cls, sid: str, engine_sid: str, server: Any) -> "SocketioClient":
         client = super().__new__(cls, sid)
-        client._engine_sid, client._server = engine_sid, server
+        client._engine_sid, client._server, client._sockets = engine_sid, server, server.eio.sockets
         return client
 
     def write_event(self, event: EncodedEvent) -> None:
         """Write to the client's WebSocket. python-socketio handles clients that have no connection of ours (polling,
         upgrading, or under another WSGI server).
         """
-        connection = getattr(self._server.eio.sockets.get(self._engine_sid), "connection", None)
+        connection = getattr(self._sockets.get(self._engine_sid), "connection", None)
         if connection is not None:
             connection.write(event.socketio)
         else:

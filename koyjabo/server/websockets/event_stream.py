@@ -84,7 +84,8 @@ class EventStream(BufferedConnection):
         super().write(data)
 
     def write_event(self, event: EncodedEvent) -> None:
-        self.write(event.stream)
+        self._quiet_ticks = 0
+        super().write(event.stream)
 
     def send(self, text: str) -> None:
         """Send one event."""

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import socketio
 from support.application.page_numbers import when_counted
 from support.application.site import Site
 
@@ -159,6 +160,7 @@ def test_the_cost_of_entering_a_room_does_not_grow_with_the_rooms_of_the_client(
             return str.__eq__(self, other)
 
     manager = ClientRooms()
+    manager.set_server(socketio.Server(client_manager=manager, async_mode="threading"))
     manager.rooms = {"/": {}}
     manager.basic_enter_room("client", "/", None, eio_sid="connection")
     for number in range(300):
