@@ -25,6 +25,7 @@ from support.programs.forking import Starting
 from support.runs.short_run import EVERYTHING
 from support.servers.server import Server
 
+from koyjabo.application import features
 from koyjabo.base.cluster import redis_client
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database import executor, sqlite
@@ -115,6 +116,12 @@ def cheap_hashes() -> Iterator[PasswordHasher]:
     dear, passwords.HASHER = passwords.HASHER, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     yield dear
     passwords.HASHER = dear
+
+
+@pytest.fixture(scope="session", autouse=True)
+def filled_registries() -> None:
+    """Let a test read registries although no test before it has made an application."""
+    features.fill_registries()
 
 
 @pytest.fixture(scope="session", autouse=True)

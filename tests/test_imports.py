@@ -26,7 +26,7 @@ base.models: .
 base.database: .
 base.cluster: .
 base.jobs: .
-base.observability: . services
+base.observability: . observability_services
 web: limits schemas http . assets login forms panel pages fast_path openapi
 people: .
 people.audit: . admin

@@ -165,7 +165,7 @@ import json
 
 from support.programs.processes import wait_until
 
-from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.line_sink import LineSink
 from koyjabo.realtime.services import RealtimeServices

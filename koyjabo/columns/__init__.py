@@ -13,7 +13,7 @@ UPKEEP = ("upkeep_queries:ColumnRules",)
 
 def register(base: "Base") -> None:
     from koyjabo.base.observability import all_metrics
-    from koyjabo.base.observability.services import ObservabilityServices
+    from koyjabo.base.observability.observability_services import ObservabilityServices
     from koyjabo.counting.evidence.attendance_writer import DROP_ATTENDANCE_S, AttendanceWriter
     from .block_writer import STORING_POLL_S, BlockWriter
     from .blocks.block_queries import correct_attended

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
-INTERFACES = ("ui", "api.communities", "api.by_ref", "pages", "admin")
+INTERFACES = ("ui", "api.community_calls", "api.by_ref", "pages", "admin")
 UPKEEP = ("upkeep_queries:CommunityRules",)
 FILLS = {
     "people.audit.log:ACTION_LABELS": "communities:COMMUNITY_ACTIONS",
@@ -18,7 +18,7 @@ def register(base: "Base") -> None:
     from koyjabo.base.cluster.base import TICK_S
     from koyjabo.base.core.i18n import N_
     from koyjabo.base.observability.all_metrics import COMMUNITY_CONNECTIONS_GAUGE
-    from koyjabo.base.observability.services import ObservabilityServices
+    from koyjabo.base.observability.observability_services import ObservabilityServices
     from koyjabo.web.panel.navigation import Navigation, PanelPage, Shortcut
     from .communities import LISTED_POLL_S
     from .live.messages import DISCONNECT_SUBJECT, MESSAGES_SUBJECT

@@ -22,7 +22,7 @@ def register(base: "Base") -> None:
     from koyjabo.base.cluster.base import TICK_S
     from koyjabo.base.jobs.claims import DAILY_POLL_S
     from koyjabo.base.observability import all_metrics
-    from koyjabo.base.observability.services import ObservabilityServices
+    from koyjabo.base.observability.observability_services import ObservabilityServices
     from .anonymity import Anonymity
     from .clock_watch import ClockWatch
     from .high_water import HIGH_WATER

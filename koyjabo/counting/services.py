@@ -4,7 +4,7 @@ from functools import partial
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.extensions import db
-from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 from koyjabo.presence.visitors.active_visitors_memory import MemoryActiveVisitors
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets

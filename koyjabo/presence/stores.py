@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.presence.members.arrivals import ArrivalCounter
 from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.members.online_members_memory import MemoryOnlineMembers

@@ -17,13 +17,12 @@ def register(base: "Base") -> None:
     from koyjabo.base.cluster.base import TICK_S
     from koyjabo.base.models import SITE
     from koyjabo.base.observability.all_metrics import CONNECTIONS_GAUGE, REFUSED_MESSAGES_GAUGE
-    from koyjabo.base.observability.services import ObservabilityServices
+    from koyjabo.base.observability.observability_services import ObservabilityServices
     from koyjabo.counting.visits import Visits
     from koyjabo.presence.visitors.active_visitors import ActiveVisitors
     from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
     from .events import STATS_ROOM
-    from .services import build
-    from .socket_counts import socket_counts
+    from .services import build, socket_counts
 
     realtime = base.services.add(build(base))
     rooms, interval_s = realtime.rooms, min(TICK_S, base.settings.active_window_seconds / 4)

@@ -1,5 +1,6 @@
 """The services that this package offers to other packages."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,19 +8,29 @@ from typing import Any
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.cluster.bus import Bus
 from koyjabo.base.models import Scope
-from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.metrics import SOCKET_KINDS
+from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.counting import milestone_queries
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.stats import base36
 from koyjabo.counting.visits import Visits
 from .broadcaster import VisitorBroadcaster, visitor_broadcaster
-from .events import STATS_ROOM
+from .events import PANEL_ROOM, SHARED_VIEW_ROOM, STATS_ROOM, dashboard_room, visitors_room
 from .fanout import LocalFanout
 from .panel_room import PanelRoom
 from .rooms import Rooms
 from .site_push import SitePush
 from .site_room import MilestoneNews, SiteRoom
+
+SOCKETS_OF_ROOMS = {
+    STATS_ROOM: "site",
+    PANEL_ROOM: "panel",
+    SHARED_VIEW_ROOM: "shares",
+    dashboard_room(""): "dashboards",
+    visitors_room(""): "communities",
+}
+"""Kinds of plain WebSockets, by room name prefix. Pages in other rooms are also in one of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +82,13 @@ def milestone_news(base: Base, live_stats: LiveStats) -> MilestoneNews:
         return base.database.read(milestone_queries.greatest_milestone, scope, epoch, values)
 
     return MilestoneNews(live_stats, base.services[Milestones], find)
+
+
+def socket_counts(fanout: LocalFanout) -> dict[str, int]:
+    """The sockets of this worker by kind, for the metrics."""
+    rooms = fanout.sinks()
+    counts = Counter(sink.kind for sink in {sink for sinks in rooms.values() for sink in sinks})
+    for room, sinks in rooms.items():
+        for start, kind in SOCKETS_OF_ROOMS.items():
+            counts[kind] += sum(not sink.kind for sink in sinks) if room.startswith(start) else 0
+    return {kind: counts[kind] for kind in SOCKET_KINDS}

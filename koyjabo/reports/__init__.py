@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
-INTERFACES = ("api.community_reports", "api.events", "api.reports", "pages.community_reports")
+INTERFACES = ("api.community_reports", "api.events", "api.reports", "pages.community_report_pages")
 TABLES = ("models",)
 UPKEEP = ("upkeep_queries:ConversionRules",)
 FILLS = {

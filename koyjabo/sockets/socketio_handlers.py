@@ -15,7 +15,7 @@ from koyjabo.base.core.extensions import socketio
 from koyjabo.base.core.identity import uuid_of
 from koyjabo.base.core.services import Services
 from koyjabo.base.network import client_address
-from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.base.observability.socket_log import NO_COMMUNITY_TEXT, SocketLog
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.evidence.attendance_writer import AttendanceWriter

@@ -15,7 +15,7 @@ from koyjabo.base.core.close_codes import ABUSE, TRY_AGAIN_LATER, UNEXPECTED_ERR
 from koyjabo.base.core.errors import InvalidInput, InvalidMessage, KoyJaboError
 from koyjabo.base.core.identity import uuid_of
 from koyjabo.base.core.services import Services
-from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.base.observability.socket_log import NO_COMMUNITY_TEXT, SocketLog
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.stats import encode

@@ -84,7 +84,7 @@ NO_ENGINEIO = frame("9")  # Ends a Socket.IO connection after everything before 
 
 @pytest.fixture(scope="module")
 def others(tmp_path_factory) -> Iterator[UnaffectedClients]:
-    changes = {"koyjabo.server.websockets.connection.MAX_FRAMES": 10_000}
+    changes = {"koyjabo.server.websockets.websocket_connection.MAX_FRAMES": 10_000}
     with unaffected_clients(tmp_path_factory.mktemp("server"), changes, LEAVE_GRACE_SECONDS=1) as others:
         yield others
 

@@ -8,6 +8,6 @@ if TYPE_CHECKING:
 
 def register(base: "Base") -> None:
     from koyjabo.base.cluster.base import TICK_S
-    from .services import build
+    from .observability_services import build
 
     base.services.add(build(base, TICK_S))  # `upkeep.health` publishes the gauges

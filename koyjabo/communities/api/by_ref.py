@@ -29,7 +29,7 @@ from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.http.responses import PRIVATE_CACHING, json_response
 from koyjabo.web.openapi.call import BY_ANYONE, BY_SITE_ADMIN, call
 from koyjabo.web.openapi.refusals import COMMUNITY_REFUSALS
-from .communities import by_role, community_response, enrolled, members_tag
+from .community_calls import by_role, community_response, enrolled, members_tag
 
 bp = api_blueprint("community_refs")
 

@@ -15,7 +15,7 @@ from koyjabo.base.core.fair_shares import FairShares, SharedEntry
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.network.client_address import customer
 from koyjabo.base.observability.metrics import Metrics
-from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.counting.visits import Visits
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from . import queries

@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
 INTERFACES = (
-    *("login.authentication", "api.auth", "api.two_step"),
+    *("login.authentication", "api.auth", "api.two_step_calls"),
     *("pages.account", "pages.login", "pages.two_step", "pages.users"),
 )
 COMMANDS = {"user": "cli:user"}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
-INTERFACES = ("api", "pages.community", "pages.shared_report", "pages.stream", "admin")
+INTERFACES = ("api", "pages.community_shares", "pages.shared_report", "pages.stream", "admin")
 TABLES = ("models",)
 UPKEEP = ("upkeep_queries:ShareRules",)
 FILLS = {

@@ -25,8 +25,8 @@ from koyjabo.web.openapi.response_specs import ListOf, ResponseSpec
 from koyjabo.web.pages import links
 from koyjabo.web.schemas.paging import PAGING_ARGUMENTS, Paging
 from .reader import require_pass
-from .schemas import NewShareBody, NewShareResponse, ShareResponse
 from .share_links import ShareLinks, check, scope_of
+from .share_schemas import NewShareBody, NewShareResponse, ShareResponse
 
 bp = api_blueprint("shares")
 

@@ -12,7 +12,7 @@ from koyjabo.columns.query.periods import DAY, GRANULARITIES, HOUR, MINUTE, MONT
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine.results import Period
 from koyjabo.reports.query.ranges import length
-from . import ranges
+from . import range_picker
 from .figures import change, value
 from .page_address import Choice, PageAddress
 
@@ -94,7 +94,7 @@ def rows(
     shown = []
     for now, earlier in pairs(periods, before, began):
         first = now.period[:10]
-        last = {WEEK: shifted(first, 6), MONTH: ranges.month_of(first)}.get(step, first)
+        last = {WEEK: shifted(first, 6), MONTH: range_picker.month_of(first)}.get(step, first)
         days = max(first, query.first), min(last, query.last)
         number, past = value(now, name), value(earlier, name) if earlier else None
         row = TimelineRow(
@@ -105,7 +105,7 @@ def rows(
             compared=earlier.period if earlier else "",
             before=past,
             change=change(number, past),
-            url="" if step in (MINUTE, HOUR) else ranges.of_days(address, *days),
+            url="" if step in (MINUTE, HOUR) else range_picker.of_days(address, *days),
         )
         shown.append(row)
     return shown

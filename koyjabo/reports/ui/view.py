@@ -16,13 +16,13 @@ from koyjabo.reports.query.comparisons import whole_days
 from koyjabo.reports.query.ranges import LAST_HOUR
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, time_of_day
-from . import breakdowns, cards, choices, figures, filters, map_dots, numbers, ranges, timelines
+from . import breakdowns, cards, choices, figures, filters, map_dots, numbers, range_picker, timelines
 from .breakdowns import Pages
 from .card import Card
 from .filters import Chip
 from .map_dots import Dot
 from .page_address import Choice, PageAddress
-from .ranges import Picker
+from .range_picker import Picker
 from .report_context import VIEW_PARAMETERS, ReportContext
 from .timelines import Chart
 from .view_links import VIEW_LINKS, ViewLink
@@ -52,9 +52,9 @@ class View:
         self.address = PageAddress(base.path, plan.pairs).without(SENDING_PARAMETERS)
         self.results = ViewResults(plan, self._insights, self.draws, language(), self.address)
         self.is_running = plan.query.last == plan.today  # whether the last day is today
-        self.days = ranges.days_in_words(plan.query.first, plan.query.last)
+        self.days = range_picker.days_in_words(plan.query.first, plan.query.last)
         if plan.query.since_ms is not None:
-            self.days = str(ranges.PRESETS[LAST_HOUR][0])
+            self.days = str(range_picker.PRESETS[LAST_HOUR][0])
 
     def draws(self, part: str) -> bool:
         return part in self.plan.parts if self.plan.parts else not self.is_apart
@@ -71,7 +71,7 @@ class View:
 
     @cached_property
     def range(self) -> Picker:
-        return ranges.picker(self.address, self.plan.query, self.plan.today, self.plan.base.range)
+        return range_picker.picker(self.address, self.plan.query, self.plan.today, self.plan.base.range)
 
     @property
     def comparisons(self) -> list[Choice]:
@@ -99,7 +99,7 @@ class View:
         days = self.days
         if not self.draws("figures") or (compared := self.results.summary.compared) is None:
             return days
-        before = Markup(ranges.days_in_words(compared.start, compared.end))
+        before = Markup(range_picker.days_in_words(compared.start, compared.end))
         if until := self.results.summary.until:
             before += Markup(', <span data-cell="until" data-as="time">{}</span>').format(time_of_day(until))
         return Markup(_("%(days)s, compared with %(before)s")) % {"days": days, "before": before}
@@ -111,7 +111,7 @@ class View:
         if not (plan.began and plan.compared and plan.before and self.draws("figures")):
             return ""
         some, of = count(whole_days(plan.compared)), count(whole_days(plan.before))
-        day = ranges.days_in_words(plan.began, plan.began)
+        day = range_picker.days_in_words(plan.began, plan.began)
         return str(_("Data begins on %(day)s: %(some)s of %(all)s days, compared per day", day=day, some=some, all=of))
 
     @cached_property
@@ -187,7 +187,7 @@ class View:
 
 def _beginning_in_words(query: ReportQuery) -> str:
     """Return the days, and the time when the range begins if it is an hour."""
-    days = ranges.days_in_words(query.first, query.last)
+    days = range_picker.days_in_words(query.first, query.last)
     if query.since_ms is None:
         return days
     return f"{days}, {time_of_day(current().clock.local(query.since_ms // 1000))}"

@@ -16,8 +16,8 @@ from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import cursor, me, page
 from koyjabo.web.schemas.bodies import Body
 from .attended_times import LiveTimes
-from .ui import filters as visit_filters, texts
-from .ui.filters import filter_form, with_counts
+from .ui import texts, visit_filters
+from .ui.visit_filters import filter_form, with_counts
 from .visit_list import VisitFilter, VisitList, VisitSlice
 
 bp = panel_blueprint("visits")

@@ -18,7 +18,7 @@ from koyjabo.base.core.runtime import EventLoop, Waiter
 from koyjabo.base.database.outage_causes import reason_of
 from koyjabo.base.network.rate_limiter import Rate, share
 from koyjabo.base.observability import logs
-from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.server import HttpServer, everything

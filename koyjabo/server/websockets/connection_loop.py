@@ -18,8 +18,8 @@ from koyjabo.base.network.client_address import AddressCounter, Level, customer,
 from koyjabo.base.network.rate_limiter import Rate
 from koyjabo.server.loop.poller import HANG_UP_EVENTS, READ_EVENT, WRITE_EVENT, Poller
 from .buffered_connection import CONNECTION_LOST, NO_OWNER, BufferedConnection, ConnectionOwner
-from .connection import BYTES_AT_ONCE, WebSocketConnection
 from .delay_line import DelayLine
+from .websocket_connection import BYTES_AT_ONCE, WebSocketConnection
 
 log = logging.getLogger("koyjabo.websockets")
 

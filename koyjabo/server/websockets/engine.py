@@ -23,10 +23,10 @@ from koyjabo.base.core.close_codes import ABUSE, GOING_AWAY, NORMAL_CLOSE
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.network import client_address
 from koyjabo.realtime.strict_packets import InvalidPacket
-from .connection import WebSocketConnection
 from .connection_loop import ConnectionLoop, is_old
 from .delay_line import DelayLine
 from .engineio_socket import EngineSocket
+from .websocket_connection import WebSocketConnection
 
 UPGRADE_TIMEOUT_S = 10.0
 """How long a polling client has to upgrade to a WebSocket, s."""

@@ -14,7 +14,7 @@ from engineio.socket import Socket
 from koyjabo.base.core.close_codes import ABUSE, CLEAN_CLOSES, NORMAL_CLOSE
 from koyjabo.base.core.errors import BadHandshake, KoyJaboError
 from koyjabo.realtime.frames import BINARY_OPCODE, TEXT_OPCODE, frame
-from .connection import WebSocketConnection
+from .websocket_connection import WebSocketConnection
 
 MAX_PACKETS = 100
 """Maximum number of packets waiting for a client's next poll. Beyond this, the client is closed."""

@@ -8,8 +8,8 @@ from typing import Any
 from koyjabo.base.core.errors import BadHandshake, UnsupportedWebSocket
 from koyjabo.base.network import client_address
 from .buffered_connection import ConnectionOwner
-from .connection import WebSocketConnection
 from .connection_loop import ConnectionLoop
+from .websocket_connection import WebSocketConnection
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 PROTOCOL_VERSION = "13"

@@ -8,7 +8,7 @@ from flask import Blueprint
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.i18n import LANGUAGES, N_
-from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.stats import base36
 from koyjabo.site import shown_values as values

@@ -26,8 +26,7 @@ def register(base: "Base") -> None:
     from .page_numbers import PageNumbers
     from .page_totals import PageTotals
     from .page_update import PAGES_ROOM
-    from .pages_room import PagesRoom, PagesSource
-    from .settings_follower import PageSettingsFollower
+    from .pages_room import PageSettingsFollower, PagesRoom, PagesSource
 
     services, realtime = base.services, base.services[RealtimeServices]
     rooms = realtime.rooms

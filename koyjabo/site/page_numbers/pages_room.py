@@ -8,15 +8,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable, StillCounting, TooManyRequests
 from koyjabo.base.core.urls import before_query
 from koyjabo.base.network.client_address import AddressCounter
 from koyjabo.base.network.rate_limiter import RATE_WINDOW_S
 from koyjabo.counting.stats import encode
+from koyjabo.counting.visits import Visits
 from koyjabo.realtime.room import EventRoom, RoomEvent
 from koyjabo.realtime.sinks import Member
 from .page_numbers import HIDDEN_VIEWS, MAX_PATHS, PageNumbers
 from .page_reading import PageViews
+from .page_totals import PageTotals
 from .page_update import PAGE_ROOM, SPELLED_PAGE_ROOM, PageUpdate
 
 MAX_WATCHED_PATHS, MAX_BYTES_OF_PATHS = 50_000, 5_000_000
@@ -246,3 +249,26 @@ class PagesRoom(EventRoom):
             return values.get(spelled) or values.setdefault(spelled, event.as_json(spelled))
 
         self._fanout.send_own(SPELLED_PAGE_ROOM + page, event.type, event.revision, own)
+
+
+class PageSettingsFollower:
+    """Counts again, or sends again, what was derived from settings that have changed."""
+
+    def __init__(self, base: Base) -> None:
+        self._settings, self._clock, services = base.settings, base.clock, base.services
+        self._visits, self._numbers = services[Visits], services[PageNumbers]
+        self._totals, self._room = services[PageTotals], services[PagesRoom]
+        self._zone, self._page_numbers = base.clock.zone, base.settings.page_numbers
+
+    def follow(self, _: object) -> None:
+        """Follow the time zone and PAGE_NUMBERS."""
+        zone, page_numbers = self._clock.zone, self._settings.page_numbers
+        if zone != self._zone:
+            self._visits.stats()  # the day may have changed
+            self._totals.begin_again()
+        elif page_numbers != self._page_numbers:
+            self._numbers.begin_again()
+        else:
+            return
+        self._room.send_again()
+        self._zone, self._page_numbers = zone, page_numbers  # last, so that the next call repeats what has failed

@@ -14,7 +14,7 @@ from koyjabo.base.jobs.running_jobs import EXPORT, RunningJobs
 from koyjabo.communities.ui import choices
 from koyjabo.counting.anonymity import Anonymity
 from koyjabo.people.accounts.login import authentication
-from koyjabo.reports.visits.ui.filters import facts, filter_form
+from koyjabo.reports.visits.ui.visit_filters import facts, filter_form
 from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 from koyjabo.site.setting_forms import FORM_ENDPOINTS
 from koyjabo.upkeep.retention.erasure import Erasure

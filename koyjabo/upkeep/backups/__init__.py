@@ -19,7 +19,7 @@ def register(base: "Base") -> None:
     from koyjabo.base.core.i18n import N_
     from koyjabo.base.jobs.claims import DAILY_POLL_S
     from koyjabo.base.observability import all_metrics
-    from koyjabo.base.observability.services import ObservabilityServices
+    from koyjabo.base.observability.observability_services import ObservabilityServices
     from koyjabo.web.panel.navigation import SERVER, Navigation, Shortcut
     from .backups import FOLDER_READ_S, Backups
 

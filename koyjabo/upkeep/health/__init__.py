@@ -13,7 +13,7 @@ FILLS = {
 
 def register(base: "Base") -> None:
     from koyjabo.base.cluster.base import TICK_S
-    from koyjabo.base.observability.services import ObservabilityServices
+    from koyjabo.base.observability.observability_services import ObservabilityServices
     from koyjabo.counting.unsaved_visits import UnsavedVisits
     from koyjabo.upkeep.recounts.recounts import Recounts
     from .health import Health

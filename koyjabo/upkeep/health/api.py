@@ -12,7 +12,7 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import Forbidden, Unauthenticated
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.metrics import METRICS_CONTENT_TYPE
-from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.counting.clock_watch import DOUBTED_CLOCK, WRONG_CLOCK, ClockWatch
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.web.current import current

@@ -10,7 +10,7 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.database import free_space
 from koyjabo.base.jobs.running_jobs import RunningJobs
 from koyjabo.base.network.location_finder import LocationFinder
-from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.base.settings.database_url import file_of, is_ephemeral
 from koyjabo.counting.unsaved_visits import Unsaved, UnsavedVisits
 from koyjabo.counting.visits import Visits

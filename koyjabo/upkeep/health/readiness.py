@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.database.timelines import TIMELINES
-from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.counting.unsaved_visits import COMMIT_LATE_S
 from koyjabo.counting.visits import Visits
 

@@ -15,7 +15,7 @@ from flask import Flask, Request, Response
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.identity import Account
-from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.web.current import services_of
 from koyjabo.web.http.middleware import log_request, queued
 from koyjabo.web.http.responses import PlainResponse, as_response

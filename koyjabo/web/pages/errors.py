@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.web.blueprints import PAGES_PREFIX, PANEL_PREFIX
 from koyjabo.web.current import current
 from koyjabo.web.forms.sent_form import sent_form

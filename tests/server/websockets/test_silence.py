@@ -10,9 +10,9 @@ from support.clients.websocket import PING, PONG, frame, take_frame
 
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.server.websockets import buffered_connection, connection as websocket, connection_loop, delay_line
-from koyjabo.server.websockets.connection import MAX_FRAMES, WebSocketConnection
 from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop, is_old
 from koyjabo.server.websockets.event_stream import UNACKNOWLEDGED_DATA_MS, EventStream
+from koyjabo.server.websockets.websocket_connection import MAX_FRAMES, WebSocketConnection
 
 HOUR_S = 3600.0
 GOING_AWAY = 1001

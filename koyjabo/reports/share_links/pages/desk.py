@@ -17,11 +17,11 @@ from koyjabo.people.accounts.login import login_limits
 from koyjabo.reports.query.parameters import is_filter, is_interval
 from koyjabo.reports.query.ranges import DEFAULT_RANGE
 from koyjabo.reports.share_links.models import Share
-from koyjabo.reports.share_links.schemas import NewShareBody, Range
 from koyjabo.reports.share_links.share_links import ShareLinks
+from koyjabo.reports.share_links.share_schemas import NewShareBody, Range
 from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.filters import stored_chips
-from koyjabo.reports.ui.ranges import PRESETS, days_in_words
+from koyjabo.reports.ui.range_picker import PRESETS, days_in_words
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.pages import links, management, pagination
