@@ -230,7 +230,9 @@ def set_values(tx: Transaction, community: Community, values: Mapping[str, Any])
 
 
 def archive(tx: Transaction, community: Community) -> None:
-    """Archive a locked community, unless it is archived."""
+    """Archive a locked community, unless it is archived. Its counter is deleted, so that its visits are no
+    longer counted. Other counting data stays.
+    """
     if community.archived_ms is None:
         tx.log("community.archive", community_subject(community))
         community.archived_ms = tx.at_ms

@@ -1,9 +1,6 @@
 """Queries for communities and their members, within one transaction. The caller checks the rules.
 
 Call `lock` before a change: no other transaction can then change that community or its members until the commit.
-
-Visits are only counted for scopes with a row in `counters`. Archiving a community deletes that row, and restoring the
-community recreates it from the sums. Neither changes other counting data.
 """
 
 from collections.abc import Collection

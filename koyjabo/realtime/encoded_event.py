@@ -46,14 +46,13 @@ class EncodedEvent:
 
     @cached_property
     def plain(self) -> bytes:
-        """A frame for a plain WebSocket; b"" without a value."""
-        return frame(self.json) if self.json else b""
+        """A frame for a plain WebSocket."""
+        return frame(self.json)
 
     @cached_property
     def stream(self) -> bytes:
-        """A stream event; b"" without a value."""
-        event_id = None if self.revision is None else f"{self._epoch}-{self.revision}"
-        return stream_frame(self.json, event_id) if self.json else b""
+        """A stream event."""
+        return stream_frame(self.json, None if self.revision is None else f"{self._epoch}-{self.revision}")
 
     @cached_property
     def socketio(self) -> bytes:

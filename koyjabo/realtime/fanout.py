@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from math import inf
 from typing import Any, NamedTuple
 
-from .client_rooms import ClientRooms
+from .client_rooms import ClientRooms, SocketioClient
 from .encoded_event import NAMESPACE, EncodedEvent
 from .sinks import Member, Members, Sink
 
@@ -166,8 +166,12 @@ class LocalFanout(ClientRooms):
             # Broadcasts follow one another, even though other tasks run between the batches of each.
             guard = self._broadcast_locks.setdefault(room, threading.Lock())
         with guard:
-            skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]
-            sinks = [sink for sink in list(members) if sink not in skipped] if skip_sid else list(members)
+            sinks = list(members)
+            if skip_sid:
+                skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]
+                sinks = [sink for sink in sinks if sink not in skipped]
+            if not ready.json:
+                sinks = [sink for sink in sinks if isinstance(sink, SocketioClient)]
             written = self._write(ready, members, sinks)
         if written:
             self._on_sent(room, event, written, len(ready.socketio), ready.revision, time.monotonic() - began)

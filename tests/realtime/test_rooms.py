@@ -235,6 +235,6 @@ def test_a_client_receives_every_event_once_and_no_older_event():
     fanout.set_up(lambda *sent: None, lambda event: None, lambda: "0")
     fanout.set_server(socketio.Server(client_manager=fanout, async_mode="threading"))
     fanout.admit(ROOM, client, UPDATE, update(1))
-    for event in (update(2, place="ঢাকা"), update(2), update(1), update(3)):
+    for event in (update(2, place="ঢাকা"), update(2), None, ("two", "values"), update(1), update(3)):
         fanout.emit(UPDATE, event, room=ROOM)
     assert client.received == [update(1), update(2, place="ঢাকা"), update(3)]

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import Text, cast, delete, select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
@@ -20,6 +20,7 @@ from koyjabo.presence.members.peak_queries import store as store_peak
 from koyjabo.reports.models import Conversion
 from koyjabo.upkeep.recounts.derived_tables_queries import LIST_ABSENT
 from koyjabo.upkeep.retention.old_row_queries import lock, lock_counters
+from .models import RefiledRow
 from .refiling_queries import UNSYNCHRONIZED_OPTIONS, Later, keep_earlier, take_earlier
 
 OTHER_TIMES: tuple[tuple[Any, Any], ...] = (
@@ -107,7 +108,9 @@ def refile_others(session: Session, columns: Columns, clock: Clock, later: Later
     for key, time in OTHER_TIMES:
         rows = session.execute(select(key, time).where(time > later.least_ms)).all()
         keep_earlier(session, key.class_.__tablename__, dict(map(tuple, rows)), later.expires_ms)
-        moved = update(key.class_).where(time > later.least_ms).values({time: before_ms})
+        kept = select(RefiledRow.key).where(RefiledRow.name == key.class_.__tablename__)
+        is_kept = cast(key, Text).in_(kept)  # not what another transaction has stored in between
+        moved = update(key.class_).where(time > later.least_ms, is_kept).values({time: before_ms})
         session.execute(moved, execution_options=UNSYNCHRONIZED_OPTIONS)
     is_late = (OutboxMail.due_ms > later.least_ms) & OutboxMail.done_ms.is_(None)  # it would wait for its time
     session.execute(

@@ -3,6 +3,7 @@ random name that begins with it in place of the user's id, so that they no longe
 """
 
 import secrets
+from operator import attrgetter
 
 from sqlalchemy import exists, select, text, update
 from sqlalchemy.orm import Session
@@ -107,7 +108,8 @@ def _detach_rows(session: Session, columns: Columns, user_id: str, name: str, si
 
 
 def _detach_visits(session: Session, change: RowChange, user_id: str, size: int) -> int:
-    rows = session.execute(select(Visit.__table__).where(Visit.user_id == user_id).limit(size)).all()
+    theirs = session.execute(select(Visit.__table__).where(Visit.user_id == user_id).limit(size))
+    rows = sorted(theirs, key=attrgetter("id"))  # as `replace_user_agents` locks them, which locks no counter
     deleted = [{"id": row.id, "user_id": DELETED_ID} for row in rows]
     if deleted:
         session.execute(update(Visit), deleted)

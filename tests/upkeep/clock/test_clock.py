@@ -4,7 +4,8 @@ import json
 from datetime import date
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event as event_of, text
+from sqlalchemy.engine import Engine
 from support.application.site import Site, Time, site_fixture
 from support.people.accounts import PASSWORD, confirm, log_in, sign_up, try_login
 from support.people.admins import panel
@@ -176,6 +177,25 @@ def test_filing_again_waits_for_no_counter_of_another_community(site):
     with site.app.app_context(), db.engine.begin() as connection:
         connection.execute(text("SELECT * FROM counters WHERE scope = 'other' FOR UPDATE"))
         assert answer(site, CLOCK_ANSWER) == 3
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+def test_a_time_that_is_stored_while_others_are_filed_again_can_be_put_back(site, database):
+    here = fill(site)
+    go_ahead(site, here)
+    late_ms = site.time.ms + 2 * YEARS["days"] * DAY_MS
+
+    def come(_connection, _cursor, statement, *_):
+        if "UPDATE announcements" in statement:
+            database.rows(f"INSERT INTO announcements VALUES ('late', 'milestone.reached', 'site', {late_ms}, '{{}}')")
+
+    event_of.listen(Engine, "before_cursor_execute", come)
+    try:
+        answer(site, CLOCK_ANSWER)
+    finally:
+        event_of.remove(Engine, "before_cursor_execute", come)
+    answer(site, VISITS_ANSWER)
+    assert site.rows("SELECT at_ms FROM announcements WHERE key = 'late'") == [(late_ms,)]
 
 
 def test_a_doubt_ends_after_ten_minutes_also_over_restarts(site):

@@ -61,7 +61,7 @@ class InvitationRows(NamedTuple):
         return or_(self.table.taken_by.is_(None), self.table.taken_by == user_id)
 
     def is_to(self, place: Subject) -> Any:
-        """Whether an invitation leads to the community or, for the panel, any."""
+        """Whether an invitation leads to this community; true for all invitations to the panel."""
         return true() if place == PANEL_SUBJECT else self.table.community_id == place.id
 
 
@@ -69,5 +69,5 @@ PANEL_ROWS = InvitationRows(PanelInvitation, lambda query: query.where(INVITER.i
 
 
 def place_of(invitation: AnyInvitation) -> Subject:
-    """What the invitation leads to: a community, or PANEL."""
+    """What the invitation leads to: a community, or PANEL_SUBJECT."""
     return community_subject(invitation.community) if invitation.community else PANEL_SUBJECT
