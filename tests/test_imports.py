@@ -26,7 +26,7 @@ base.models: .
 base.database: .
 base.cluster: .
 base.jobs: .
-base.observability: . observability_services
+base.observability: .
 web: limits schemas http . assets login forms panel pages fast_path openapi
 people: .
 people.audit: . admin
