@@ -28,7 +28,7 @@ from koyjabo.base.core.errors import (
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.core.sealer import Sealer
-from koyjabo.base.database.rows import Slice, length, slice_of
+from koyjabo.base.database.rows import Slice, length, lock_limit, slice_of
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.dimensions.dimensions import COMMUNITY
 from koyjabo.columns.query.report_query import Filters
@@ -134,6 +134,7 @@ class ShareLinks(Changes):
     @transaction
     def _add(self, tx: Transaction, account: Account, share: Share) -> Share:
         _require(tx.session, account, share.community_id)
+        lock_limit(tx.session, Share)
         if length(tx.session, select(Share.id).where(Share.created_by == account.id)) >= MAX_LINKS:
             raise TooManyShares
         share.created_ms = tx.at_ms

@@ -34,6 +34,7 @@ UNSYNCHRONIZED_OPTIONS = {"synchronize_session": False}
 CLEAR_DAY_NUMBERS = text("""
 UPDATE visits SET day_number = NULL WHERE id > :after AND day = :day
 AND day_number > coalesce((SELECT d.visits FROM daily_visits d WHERE d.scope = 'site' AND d.day = :day), 0)
+RETURNING id
 """)
 """A day may have fewer visits afterwards than some of them have as their number."""
 
@@ -148,9 +149,10 @@ def put_back_visits(session: Session, columns: Columns, size: int) -> list[int]:
     rows = session.execute(_rows_of(Visit).where(Visit.id.in_(moves)).order_by(Visit.id)).all()
     if rows:  # some may be gone
         lock_counters(session, {Scope(row.scope) for row in rows} - {SITE})
-        _move_visits(session, columns.change(session, events=True, attended=True), rows, moves)
+        change = columns.change(session, events=True, attended=True)
+        _move_visits(session, change, rows, moves)
         for day in sorted({row.day for row in rows}):
-            session.execute(CLEAR_DAY_NUMBERS, {"after": rows[0].id, "day": day})
+            change.visits(session.scalars(CLEAR_DAY_NUMBERS, {"after": rows[0].id, "day": day}).all())
     return sorted(moves)
 
 
