@@ -32,6 +32,7 @@ people: .
 people.audit: . admin
 people.mail: .
 people.accounts: . users throttle two_step services login api pages cli
+people.mail_server: . admin
 presence: members visitors .
 counting: . services schemas incoming api pixel pages cli
 counting.evidence: . api
@@ -48,11 +49,13 @@ reports.weekly_report: . pages
 reports.visits: . ui admin cli
 upkeep: .
 upkeep.personal_data: . api pages
+upkeep.personal_data: . api pages
 upkeep.recounts: . cli
-upkeep.retention: . api cli
-upkeep.clock: . cli
+upkeep.retention: . admin
+upkeep.erasure: . api admin cli
+upkeep.clock: . admin cli
 upkeep.stored_settings: . cli
-upkeep.look: . pages cli
+upkeep.look: . pages admin cli
 upkeep.backups: . ui admin cli
 upkeep.health: . ui api admin
 site: .
@@ -62,6 +65,7 @@ site.receipts: . api pages
 site.bridges: .
 site.home: . pages
 site.panel: .
+site.exports: . admin
 site.getting_started: . admin
 application: .
 koyjabo: .

@@ -19,11 +19,7 @@ from types import ModuleType
 
 from flask import Blueprint
 
-MAY_CHANGE = (  # `declare_texts` stands beside the form; the rest is about forms of the page Server
-    *("koyjabo.web.forms.sent_form:TEXT_FIELDS", "koyjabo.site.setting_forms:STEP_PAGES"),
-    *("koyjabo.site.setting_forms:FORM_ENDPOINTS", "koyjabo.site.panel.server:OTHER_FORMS"),
-    "koyjabo.site.panel.server:FORM_CHOICES",
-)
+MAY_CHANGE = {"koyjabo.web.forms.sent_form:TEXT_FIELDS"}  # `declare_texts` stands beside the form
 FLAG_OF_FLASK = "_got_registered_once"  # of a blueprint
 CONTAINERS = (dict, list, set, deque)
 made = {}

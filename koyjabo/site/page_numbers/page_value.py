@@ -3,6 +3,7 @@
 from koyjabo.base.core.services import Services
 from koyjabo.site.shown_values import Number
 from koyjabo.web.current import current
+from koyjabo.web.panel.server_page import ServerRow
 from .page_numbers import PageNotShown, PageNumbers, page_of
 
 
@@ -27,3 +28,4 @@ class PageViewsValue:
 
 
 PAGE_VIEWS = {"page": PageViewsValue()}
+PAGE_ROWS = {"page-numbers": ServerRow()}

@@ -19,7 +19,6 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.identity import DELETED_ID
 from koyjabo.base.core.urls import origin_of
-from koyjabo.base.database.json_rows import insert_sums
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import user_agents
@@ -32,12 +31,11 @@ from koyjabo.counting.models import (
     MONTHLY_PREFIX,
     ON_SITE,
     Event,
-    ForgottenVisitors,
     Person,
     PersonDay,
 )
+from koyjabo.upkeep.old_row_queries import COUNT_FORGOTTEN, Stretch, lock, lock_counters, store_position
 from .models import MonthSecret
-from .old_row_queries import Stretch, lock, lock_counters, store_position
 
 REDUCED_VISITS, REDUCED_EVENTS = "reduced_visits", "reduced_events"
 """Rows in `watermarks`: the highest id such that all rows up to it are reduced."""
@@ -73,7 +71,6 @@ REDUCE_OLD_CONVERSIONS = text(f"""
 {REDUCE_CONVERSIONS} WHERE id IN (
     SELECT id FROM conversions WHERE at_ms < :before_ms AND visitor_id NOT LIKE '{MONTHLY_PREFIX}%' LIMIT :size)
 """)
-COUNT_FORGOTTEN = text(insert_sums(ForgottenVisitors, "(:scope, :by)"))
 
 
 def _statements(rows: str) -> dict[str, TextClause]:

@@ -14,7 +14,8 @@ from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.database.upkeep_rules import RemoveRows, all_rules
 from koyjabo.columns.columns import Columns
 from koyjabo.counting.models import Event, Visit
-from . import old_row_queries, reduction_queries, user_agent_queries
+from koyjabo.upkeep import old_row_queries
+from . import reduction_queries, user_agent_queries
 from .reduction_queries import REDUCED_EVENTS, REDUCED_VISITS, Boundary
 
 DAY_MS = 86_400_000

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.network import user_agents
 from koyjabo.counting.models import Visit
-from .old_row_queries import Stretch, lock, store_position
+from koyjabo.upkeep.old_row_queries import Stretch, lock, store_position
 
 USER_AGENT_MARK = "user_agents"
 REPLACE_USER_AGENT = text("UPDATE visits SET user_agent = :reduced WHERE id = :visit")

@@ -6,18 +6,19 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from koyjabo.base.database.json_rows import insert_sums
 from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import ids_between
 from koyjabo.base.models import Scope
-from koyjabo.counting.models import (
-    Watermark,
-)
+from koyjabo.counting.models import ForgottenVisitors, Watermark
 
 OLD_ROWS_LOCK = 0x6B6F7966  # "koyf", a PostgreSQL advisory lock
 
 LOCK_OLD_ROWS = text(f"SELECT pg_advisory_xact_lock({OLD_ROWS_LOCK})")
 
 OVERWRITE_DELETED_ROWS = text("PRAGMA secure_delete = ON")
+
+COUNT_FORGOTTEN = text(insert_sums(ForgottenVisitors, "(:scope, :by)"))
 
 STORE_POSITION = text("""
 INSERT INTO watermarks (name, upto, version) VALUES (:name, :upto, 0)
