@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from koyjabo.application import features
 from koyjabo.base.core.registry import Registry, RegistryNotFilled
+from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = '''
@@ -111,6 +113,17 @@ report("init_app")
 def test_no_module_changes_what_another_module_made():
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_the_row_of_a_setting_names_the_feature_that_brings_it():
+    named = {(setting.feature, setting.row) for setting in PAGE_SETTINGS.values() if setting.feature}
+    bring = {
+        (package.__name__.removeprefix("koyjabo."), row)
+        for package in features.packages()
+        if (rows := getattr(package, "FILLS", {}).get("web.panel.server_page:SERVER_ROWS"))
+        for row in features.named(f"{package.__name__}.{rows}")
+    }
+    assert named <= bring
 
 
 def test_a_registry_that_has_not_been_filled_cannot_be_read(monkeypatch):
