@@ -49,7 +49,6 @@ reports.weekly_report: . pages
 reports.visits: . ui admin cli
 upkeep: .
 upkeep.personal_data: . api pages
-upkeep.personal_data: . api pages
 upkeep.recounts: . cli
 upkeep.retention: . admin
 upkeep.erasure: . api admin cli
@@ -95,6 +94,7 @@ upkeep/backups/restore.py upkeep/backups/verified.py upkeep/recounts/recounts.py
 OF_THE_ROOT = {"koyjabo": "koyjabo.", "koyjabo.extensions": "koyjabo.", "koyjabo.__main__": "cli."}
 
 MAX_LINES_OF_A_MODULE, MAX_LINES_OF_A_FUNCTION = 400, 40
+MAX_CHARACTERS_OF_A_TEMPLATE_LINE = 160
 
 FACE_OF_COLUMNS = "columns/columns.py columns/query/* columns/dimensions/* columns/events/new_event.py"
 MAX_METHODS_OF_COLUMNS = 5
@@ -355,6 +355,12 @@ def test_no_module_has_more_than_400_lines_and_no_function_more_than_40():
     }
     assert {module: n for module, n in modules.items() if n > MAX_LINES_OF_A_MODULE} == {}
     assert {place: n for place, n in functions.items() if n > MAX_LINES_OF_A_FUNCTION} == {}
+
+
+def test_no_line_of_a_template_has_more_than_160_characters():
+    templates = sorted((ROOT / "koyjabo" / "templates").rglob("*.html"))
+    lines = [(path.name, line) for path in templates for line in path.read_text().splitlines()]
+    assert [line for line in lines if len(line[1]) > MAX_CHARACTERS_OF_A_TEMPLATE_LINE] == []
 
 
 def test_a_class_name_means_one_thing():
