@@ -71,6 +71,7 @@ check: $(VENV)/dev $(ASSETS)  ## check lint, format, English, types and sizes
 	@PYTHONPATH=tools $(BIN)/python -m prose
 	@$(BIN)/python tools/budgets.py
 	@$(BIN)/mypy
+	@$(BIN)/python tools/references.py $(VENV)/references.py && $(BIN)/mypy $(VENV)/references.py
 	@$(BIN)/mypy --platform darwin --cache-dir $(VENV)/mypy-darwin config.py wsgi.py koyjabo
 	@$(WITH_NODE) npm exec --no -- tsc -p clients
 

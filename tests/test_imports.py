@@ -32,6 +32,7 @@ people: .
 people.audit: . admin
 people.mail: .
 people.accounts: . users throttle two_step services login api pages cli
+people.mail_server: . admin
 presence: members visitors .
 counting: . services schemas incoming api pixel pages cli
 counting.evidence: . api
@@ -49,10 +50,11 @@ reports.visits: . ui admin cli
 upkeep: .
 upkeep.personal_data: . api pages
 upkeep.recounts: . cli
-upkeep.retention: . api cli
-upkeep.clock: . cli
+upkeep.retention: . admin
+upkeep.erasure: . api admin cli
+upkeep.clock: . admin cli
 upkeep.stored_settings: . cli
-upkeep.look: . pages cli
+upkeep.look: . pages admin cli
 upkeep.backups: . ui admin cli
 upkeep.health: . ui api admin
 site: .
@@ -62,6 +64,7 @@ site.receipts: . api pages
 site.bridges: .
 site.home: . pages
 site.panel: .
+site.exports: . admin
 site.getting_started: . admin
 application: .
 koyjabo: .
@@ -91,6 +94,7 @@ upkeep/backups/restore.py upkeep/backups/verified.py upkeep/recounts/recounts.py
 OF_THE_ROOT = {"koyjabo": "koyjabo.", "koyjabo.extensions": "koyjabo.", "koyjabo.__main__": "cli."}
 
 MAX_LINES_OF_A_MODULE, MAX_LINES_OF_A_FUNCTION = 400, 40
+MAX_CHARACTERS_OF_A_TEMPLATE_LINE = 160
 
 SERVICES = "@transaction"
 """In the table of libraries: modules with a method under this decorator, except interfaces."""
@@ -362,6 +366,12 @@ def test_no_module_has_more_than_400_lines_and_no_function_more_than_40():
     }
     assert {module: n for module, n in modules.items() if n > MAX_LINES_OF_A_MODULE} == {}
     assert {place: n for place, n in functions.items() if n > MAX_LINES_OF_A_FUNCTION} == {}
+
+
+def test_no_line_of_a_template_has_more_than_160_characters():
+    templates = sorted((ROOT / "koyjabo" / "templates").rglob("*.html"))
+    lines = [(path.name, line) for path in templates for line in path.read_text().splitlines()]
+    assert [line for line in lines if len(line[1]) > MAX_CHARACTERS_OF_A_TEMPLATE_LINE] == []
 
 
 def test_a_class_name_means_one_thing():

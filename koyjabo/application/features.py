@@ -28,6 +28,7 @@ FEATURES = (
     "people.audit",
     "people.mail",
     "people.accounts",
+    "people.mail_server",
     "presence",
     "counting",
     "counting.evidence",
@@ -44,6 +45,7 @@ FEATURES = (
     "upkeep.personal_data",
     "upkeep.recounts",
     "upkeep.retention",
+    "upkeep.erasure",
     "upkeep.clock",
     "upkeep.look",
     "upkeep.backups",
@@ -54,6 +56,7 @@ FEATURES = (
     "site.bridges",
     "site.home",
     "site.panel",
+    "site.exports",
     "site.getting_started",
 )
 """Stored settings are first, because all others read settings. The OpenAPI document lists calls in this order."""

@@ -164,7 +164,7 @@ CLEARED_COLUMNS: dict[str, Any] = {
 
 class ForgottenVisitors(ByKey, Model):
     """Number of unique visitors in a scope whose rows in `visitors` were deleted, because all their visits there are
-    reduced. It is one lower for each visitor who has two rows while being renamed (`upkeep.retention.erasure_queries`).
+    reduced. It is one lower for each visitor who has two rows while being renamed (`upkeep.erasure.erasure_queries`).
     """
 
     __tablename__ = "forgotten_visitors"

@@ -129,6 +129,13 @@ def translated(text: object) -> str:
     return str(gettext(str(text)))
 
 
+def reason_in_words(error: str) -> Markup:
+    """Why something failed: a translated sentence, or the message from the system, in English."""
+    translation = translated(error)
+    template = Markup('<span lang="en">{}</span>') if translation == error else Markup("{}")
+    return template.format(translation)
+
+
 def place(name: str) -> str:
     """The location of a visit, a session or an action; "" if unknown."""
     return (

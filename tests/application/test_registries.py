@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from koyjabo.application import features
 from koyjabo.base.core.registry import Registry, RegistryNotFilled
+from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = '''
@@ -19,11 +21,7 @@ from types import ModuleType
 
 from flask import Blueprint
 
-MAY_CHANGE = (  # `declare_texts` stands beside the form; the rest is about forms of the page Server
-    *("koyjabo.web.forms.sent_form:TEXT_FIELDS", "koyjabo.site.setting_forms:STEP_PAGES"),
-    *("koyjabo.site.setting_forms:FORM_ENDPOINTS", "koyjabo.site.panel.server:OTHER_FORMS"),
-    "koyjabo.site.panel.server:FORM_CHOICES",
-)
+MAY_CHANGE = {"koyjabo.web.forms.sent_form:TEXT_FIELDS"}  # `declare_texts` stands beside the form
 FLAG_OF_FLASK = "_got_registered_once"  # of a blueprint
 CONTAINERS = (dict, list, set, deque)
 made = {}
@@ -115,6 +113,17 @@ report("init_app")
 def test_no_module_changes_what_another_module_made():
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_the_row_of_a_setting_names_the_feature_that_brings_it():
+    named = {(setting.feature, setting.row) for setting in PAGE_SETTINGS.values() if setting.feature}
+    bring = {
+        (package.__name__.removeprefix("koyjabo."), row)
+        for package in features.packages()
+        if (rows := getattr(package, "FILLS", {}).get("web.panel.server_page:SERVER_ROWS"))
+        for row in features.named(f"{package.__name__}.{rows}")
+    }
+    assert named <= bring
 
 
 def test_a_registry_that_has_not_been_filled_cannot_be_read(monkeypatch):

@@ -13,7 +13,7 @@ from koyjabo.base.models import Scope
 from koyjabo.columns.query.report_query import Filter, ReportQuery
 from koyjabo.reports import conversion_queries
 from koyjabo.reports.conversion_queries import ConversionReport
-from koyjabo.upkeep.retention.erasure import Erasure
+from koyjabo.upkeep.erasure.erasure import Erasure
 
 FIRST, SECOND = "2025-12-16", "2025-12-17"
 HOUR_MS = 3_600_000

@@ -20,7 +20,7 @@ class Progress(NamedTuple):
 class RunningJob(NamedTuple):
     """The progress of a long job, as shown on pages."""
 
-    kind: str  # one of `base.jobs.running_jobs.JOB_KINDS`
+    kind: str  # one of `base.jobs.running_jobs.JOB_LABELS`
     began_ms: int
     done: int
     rows: int

@@ -82,6 +82,11 @@ def _locked(session: Session, name: str) -> NightlyWork:
     return session.execute(select(NightlyWork).where(NightlyWork.name == name).with_for_update()).scalar_one()
 
 
+def last_ended_ms(session: Session, name: str) -> int | None:
+    """When a work last ended, ms; None if it never did."""
+    return session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == name)) or None
+
+
 def _is_free(row: NightlyWork, day: str, now_ms: int) -> bool:
     """Whether a row can be claimed. A day or time in the future comes from a wrong clock and is ignored, unless the
     difference is small.

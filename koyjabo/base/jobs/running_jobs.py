@@ -7,9 +7,11 @@ from itertools import count
 
 from koyjabo.base.cluster.workers import RunningJob
 from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.registry import Registry
 from koyjabo.base.core.runtime import Advance, ReportProgress
 
-EXPORT, ERASURE = JOB_KINDS = ("export", "erasure")
+JOB_LABELS: Registry[str, str] = Registry()
+"""The kinds of jobs, with labels marked with `N_`. Features fill it."""
 
 
 class RunningJobs:
@@ -24,7 +26,7 @@ class RunningJobs:
         return tuple(self._running.values())
 
     def reported(self, kind: str) -> ReportProgress:
-        """A ReportProgress for a job of one of JOB_KINDS."""
+        """A ReportProgress for a job of a kind in JOB_LABELS."""
 
         @contextmanager
         def report(rows: int, label: str) -> Iterator[Advance]:

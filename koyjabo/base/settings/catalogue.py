@@ -53,7 +53,7 @@ PAGE_SETTINGS = {
             example="https://live.example.com",
         ),
         Setting("TIMEZONE", "zone", N_("Time zone"), asks_proof=False),
-        Setting("SMTP_URL", "mail", N_("Mail server"), words=OFF, is_private=True),
+        Setting("SMTP_URL", "mail", N_("Mail server"), words=OFF, is_private=True, feature="people.mail_server"),
         Setting(
             "BACKUP_DIR",
             "backups",
@@ -63,6 +63,7 @@ PAGE_SETTINGS = {
             hint=N_("A folder on this server."),
             example="/var/backups/koyjabo",
             is_private=True,
+            feature="upkeep.backups",
         ),
         Setting("BACKUP_AT", "backups", N_("Time of the backup"), hint=N_("In the time zone of the site.")),
         Setting("BACKUP_KEEP", "backups", N_("Backups to keep"), "number"),
@@ -75,6 +76,7 @@ PAGE_SETTINGS = {
             field_label=N_("Days"),
             hint=N_("At night, older visits lose what leads to a person. No total changes."),
             asks_proof=False,
+            feature="upkeep.retention",
         ),
         Setting(
             "BOT_POLICY",
@@ -117,6 +119,7 @@ PAGE_SETTINGS = {
             hint=N_("Write * for all pages, or paths separated by commas. In a path, * is any text."),
             example="/posts/*,/about",
             asks_proof=False,
+            feature="site.page_numbers",
         ),
         Setting(
             "HONOUR_PRIVACY_SIGNALS",

@@ -44,3 +44,6 @@ class Setting:
 
     is_private: bool = False
     """Whether viewers see a mask instead of its value."""
+
+    feature: str = ""
+    """The package without which its row is not on the page; "" if it is always there."""

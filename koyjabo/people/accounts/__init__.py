@@ -15,6 +15,7 @@ UPKEEP = ("upkeep_queries:AccountRules", "two_step.upkeep_queries:TwoStepLoginRu
 FILLS = {
     "people.audit.log:ACTION_LABELS": "audit_entries:USER_ACTIONS",
     "people.audit.log:ROUTINE_ACTIONS": "audit_entries:ROUTINE_USER_ACTIONS",
+    "web.panel.server_page:SERVER_ROWS": "pages.two_step:TWO_STEP_ROWS",
 }
 
 

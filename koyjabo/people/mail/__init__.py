@@ -10,8 +10,7 @@ UPKEEP = ("upkeep_queries:MailRules",)
 
 
 def register(base: "Base") -> None:
-    from .outbox import OUTBOX_POLL_S, MailOutbox
+    from .outbox import MailOutbox
 
     outbox = base.services.add(MailOutbox(base.database, base.clock, base.runtime, base.settings))
-    base.every(OUTBOX_POLL_S, outbox.tick)
     base.at_close(outbox.close)

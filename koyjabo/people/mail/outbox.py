@@ -58,12 +58,16 @@ TEST_MAIL_LIMIT_S = 40.0
 
 
 class MailOutbox:
-    """The outbox. Call `tick` every OUTBOX_POLL_S. Without SMTP_URL, nothing is stored or sent, and `email` returns
-    None.
+    """The outbox. Call `tick` every OUTBOX_POLL_S. Without SMTP_URL or `has_server`, nothing is stored or sent, and
+    `email` returns None.
+
     Limits how many emails a day go to strangers, that is, to unconfirmed addresses, for instance in invitations and
     signups. A flood of such emails would ruin the reputation of the sender's domain, and important emails would no
     longer arrive. With RATE_LIMIT_MAILS=0, only accounts are limited.
     """
+
+    has_server = False
+    """Set by `people.mail_server`, without which no email is sent."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, settings: Settings) -> None:
         self._database = database
@@ -78,7 +82,7 @@ class MailOutbox:
 
     @property
     def is_on(self) -> bool:
-        return bool(self._settings.smtp_url)
+        return self.has_server and bool(self._settings.smtp_url)
 
     @cached_property
     def _composer(self) -> Composer:

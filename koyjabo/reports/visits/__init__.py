@@ -14,12 +14,10 @@ FILLS = {
 
 def register(base: "Base") -> None:
     from koyjabo.base.core.i18n import N_
-    from koyjabo.web.panel.navigation import SERVER, Navigation, PanelPage, Shortcut
+    from koyjabo.web.panel.navigation import Navigation, PanelPage
     from .attended_times import LiveTimes
     from .visit_list import VisitList
 
     base.services.add(VisitList(base))
     base.services.add(LiveTimes(base))
-    navigation = base.services[Navigation]
-    navigation.add(PanelPage("panel_visits.visits", N_("Visits"), "list", rank=2))
-    navigation.add_shortcuts(SERVER, Shortcut(N_("Export"), SERVER, "export", for_admins=True, rank=1))
+    base.services[Navigation].add(PanelPage("panel_visits.visits", N_("Visits"), "list", rank=2))

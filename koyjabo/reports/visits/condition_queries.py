@@ -22,7 +22,7 @@ from . import search_terms
 
 REDUCED_UPTO = sql("SELECT upto FROM watermarks WHERE name = 'user_agents'")
 """Selects an id. User agents of visits up to this id have been replaced with texts
-(`upkeep.retention.old_row_queries`).
+(`upkeep.retention.reduction_queries`).
 """
 
 STRETCH = sql("SELECT id, user_agent FROM visits WHERE id > :after ORDER BY id LIMIT 5000")

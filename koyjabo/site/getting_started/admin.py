@@ -8,32 +8,27 @@ from flask import Response, g, request, url_for
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import SITE_ADMIN
 from koyjabo.counting.days_by_hour import DaysByHour
 from koyjabo.counting.pulse import PulseSample
 from koyjabo.counting.visits import Visits
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL
 from koyjabo.reports.visits.attended_times import LiveTimes
 from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
-from koyjabo.site.panel import server
-from koyjabo.site.setting_forms import STEP_PAGES
 from koyjabo.web.current import current
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.flash import Undo, done
 from koyjabo.web.pages.page_parts import PagePart
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me, page
-from .getting_started import BROWSER_STEP, PAGE_STEP, TOTAL_STEP, GettingStarted
+from koyjabo.web.panel.server_page import FirstStep
+from .getting_started import BROWSER_STEP, PAGE_STEP, GettingStarted
 
 bp = panel_blueprint("getting_started")
 
-STEP_PAGES[TOTAL_STEP] = lambda status, form: server.show(status, form, TOTAL_STEP) if TOTAL_STEP in missing() else None
-
 MAX_NEWEST_VISITS = 10
 """Number of visits on the first day."""
-
-
-@bp.app_context_processor
-def of_server() -> dict[str, Any]:
-    return {"missing_steps": missing}
 
 
 def missing() -> tuple[str, ...]:
@@ -91,6 +86,30 @@ def _instead_of_reports(moment: PulseSample, stats: dict[str, Any]) -> Response 
     )
 
 
-STEP_PARTS = {"getting_started/overview.html": PagePart("overview", lambda: {"first": g.first_page})}
+def _email() -> dict[str, Any]:
+    return {"email": me().email, "has_inbox": me().email != PLACEHOLDER_EMAIL}
+
+
+def _invited_admin() -> dict[str, Any]:
+    """The email of the newest invitation of an admin that was not accepted yet."""
+    pending = current()[AccountServices].panel_invitations.pending(me())
+    emails = (invitation.email for invitation, _ in pending if invitation.role == SITE_ADMIN)
+    return {"invited": next(emails, "")}
+
+
+OWN_STEPS = {
+    "name": FirstStep(1, "panel/rows/name.html", N_("Change")),
+    "zone": FirstStep(2, "panel/rows/zone.html", N_("Change")),
+    "email": FirstStep(5, "getting_started/email.html", read=_email),
+    "confirmation": FirstStep(7, "getting_started/email.html", read=_email),
+    "person": FirstStep(8, "getting_started/person.html", read=_invited_admin),
+    "second_factor": FirstStep(9, "getting_started/two_step.html"),
+    "browser": FirstStep(10, "getting_started/browser.html"),
+}
+MISSING_STEPS = {"missing": missing}
+STEP_PARTS = {
+    "getting_started/overview.html": PagePart("overview", lambda: {"first": g.first_page}),
+    "getting_started/steps.html": PagePart("server", rank=3),
+}
 STEP_PAGES_INSTEAD = {"getting_started": _instead_of_reports}
 SEEN_HOSTS = {"getting_started": lambda: current()[GettingStarted].seen_on()}

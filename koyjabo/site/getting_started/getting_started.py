@@ -17,9 +17,8 @@ from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Subject
 from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL, MailOutbox
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.site.setting_forms import FORM_ENDPOINTS
-from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
+from koyjabo.web.panel.server_page import FIRST_STEPS
 from . import queries
 from .queries import SiteFacts, StoredStep
 
@@ -92,8 +91,8 @@ class GettingStarted:
         return shown_host(host) if host else ""
 
     def missing(self, account: Account) -> tuple[str, ...]:
-        """Names of what the server and the admin's account lack, for the list on Server. Empty for other accounts, and
-        once the list is hidden.
+        """Names of what the server and the admin's account lack, in the order of the list on Server. Empty for other
+        accounts, and once the list is hidden.
         """
         if not account.is_admin or self._step(LIST_STEP).done_ms is not None:
             return ()
@@ -102,18 +101,15 @@ class GettingStarted:
         has = {
             "name": source("SITE_NAME") != "default" or facts.is_in_use,
             "zone": source("TIMEZONE") != "default" or facts.is_in_use,  # visits stay on the days they were counted for
-            "total": "total" not in FORM_ENDPOINTS
-            or facts.has_total
-            or facts.is_in_use
-            or self._step(TOTAL_STEP).done_ms,
-            "mail": sends_mail,
-            "email": account.email != PLACEHOLDER_EMAIL and (facts.has_confirmed_email or not sends_mail),
+            "total": facts.has_total or facts.is_in_use or self._step(TOTAL_STEP).done_ms,
+            "email": account.email != PLACEHOLDER_EMAIL,
+            "confirmation": account.email == PLACEHOLDER_EMAIL or facts.has_confirmed_email or not sends_mail,
             "person": facts.has_second_person,
             "second_factor": facts.has_two_step_login,
-            "backups": self._services[Backups].is_on,
             "browser": facts.is_in_use or self._step(BROWSER_STEP).done_ms,
         }
-        return tuple(name for name, is_there in has.items() if not is_there)
+        steps = sorted(FIRST_STEPS.items(), key=lambda named: named[1].rank)
+        return tuple(name for name, step in steps if not (step.is_done() if step.is_done else has[name]))
 
     def hide(self, account: Account, step: str, is_hidden: bool) -> None:
         """Hide one of STARTING_STEPS for all admins, or show it again. Raises Forbidden, InvalidInput."""

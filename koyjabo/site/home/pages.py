@@ -5,6 +5,7 @@ from flask import Response, jsonify, render_template
 from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.anonymity import Anonymity
+from koyjabo.web.assets.asset_tags import APP_ICONS
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.i18n import language, site_name
@@ -31,11 +32,6 @@ def index() -> str:
 def manifest() -> Response:
     """The facts that a browser needs to install the site as an app."""
     name = site_name()
-    icons = [
-        {"src": "/icon.svg", "sizes": "any", "type": "image/svg+xml"},
-        *({"src": f"/icon-{size}.png", "sizes": f"{size}x{size}", "type": "image/png"} for size in (192, 512)),
-        {"src": "/maskable.png", "sizes": "512x512", "type": "image/png", "purpose": "maskable"},
-    ]
     response = jsonify(
         name=name,
         short_name=name,
@@ -44,7 +40,7 @@ def manifest() -> Response:
         display="standalone",
         theme_color=current()[Settings].palette.ground.light,
         background_color="#f6f8f7",
-        icons=icons,
+        icons=[{"src": path, **icon} for path, icon in APP_ICONS.items()],
     )
     response.mimetype = "application/manifest+json"
     return response

@@ -14,6 +14,7 @@ FILLS = {
     "sockets.site_parts:STREAM_QUERY": "watched_pages:PATH_QUERY",
     "sockets.site_parts:STREAM_RESPONSES": "watched_pages:PATH_RESPONSES",
     "site.shown_values:PAGE_VALUES": "page_value:PAGE_VIEWS",
+    "web.panel.server_page:SERVER_ROWS": "page_value:PAGE_ROWS",
 }
 
 

@@ -1,13 +1,16 @@
 """The views of a page as a value of badges, elements and frames (specification: Badges)."""
 
+from collections.abc import Mapping
+
 from koyjabo.base.core.services import Services
 from koyjabo.site.shown_values import Number
 from koyjabo.web.current import current
+from koyjabo.web.panel.server_page import ServerRow
 from .page_numbers import PageNotShown, PageNumbers, page_of
 
 
 class PageViewsValue:
-    labels = {"en": "views", "bn": "ভিউ"}
+    labels: Mapping[str, str] = {"en": "views", "bn": "ভিউ"}
 
     def is_shown(self) -> bool:
         return current()[PageNumbers].is_on
@@ -27,3 +30,4 @@ class PageViewsValue:
 
 
 PAGE_VIEWS = {"page": PageViewsValue()}
+PAGE_ROWS = {"page-numbers": ServerRow()}

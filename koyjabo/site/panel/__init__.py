@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
-INTERFACES = ("command_search", "connect", "data", "overview", "panel_stream", "server")
+INTERFACES = ("command_search", "connect", "overview", "panel_stream", "server")
 FILLS = {
     "sockets.routes:OPENED_STREAMS": "panel_stream:PANEL_STREAMS",
+    "web.panel.server_page:SERVER_PAGE": "server:SHOWN_PAGE",
+    "web.panel.server_page:SERVER_ROWS": "server:SITE_ROWS",
 }
 
 
@@ -23,10 +25,8 @@ def register(base: "Base") -> None:
     )
     navigation.add_shortcuts(
         SERVER,
-        Shortcut(N_("Name"), SERVER, "name", words=N_("colours, colors, look")),
-        Shortcut(N_("Mark"), SERVER, "mark", words=N_("logo, icon, picture")),
-        Shortcut(N_("Time zone"), SERVER, "zone"),
-        Shortcut(N_("Email"), SERVER, "mail"),
+        Shortcut(N_("Name"), SERVER, "name", rank=-3, words=N_("colours, colors, look")),
+        Shortcut(N_("Time zone"), SERVER, "zone", rank=-1),
         Shortcut(N_("Language and theme"), SERVER, "choices", words=N_("dark, light")),
         Shortcut(N_("Documentation"), "docs.index", words=N_("help, manual")),
     )

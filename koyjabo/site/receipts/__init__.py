@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 INTERFACES = ("api", "pages")
 FILLS = {
     "web.pages.page_parts:PAGE_PARTS": "pages:RECEIPT_PARTS",
+    "web.panel.server_page:FIRST_STEPS": "pages:TOTAL_STEPS",
+    "web.panel.server_page:SERVER_ROWS": "pages:TOTAL_ROWS",
 }
 
 

@@ -14,7 +14,6 @@ from pydantic_core import PydanticCustomError
 from koyjabo.base.core.errors import InvalidInput, TotalWouldFall
 from koyjabo.base.core.i18n import DIGIT_SEPARATORS, N_
 from koyjabo.base.core.sanitize import whole
-from koyjabo.site.setting_forms import FORM_ENDPOINTS, STEP_PAGES
 from koyjabo.upkeep.recounts.recounts import Recounts
 from koyjabo.upkeep.recounts.total import Preview, TotalAdjuster
 from koyjabo.web.blueprints import pages_blueprint
@@ -30,6 +29,7 @@ from koyjabo.web.pages.page_parts import PagePart
 from koyjabo.web.pages.redirects import back, path_back
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me
+from koyjabo.web.panel.server_page import FirstStep, ServerRow, missing_steps, show_row
 from koyjabo.web.schemas.bodies import Body
 from .receipts import Receipts
 
@@ -40,9 +40,8 @@ RECEIPT_PAGE = "pages_receipts.receipt"
 
 RECEIPT_PARTS = {
     "receipts/total_link.html": PagePart("total"),
-    "receipts/server.html": PagePart("server", lambda: {"receipt": current()[Receipts].now()}),
 }
-FORM_ENDPOINTS["total"] = "panel_receipts.set_total"
+TOTAL_STEPS = {"total": FirstStep(3, "receipts/step.html", N_("Continue"))}
 
 MAX_REASON_LENGTH = 200
 TYPED_NUMBER = re.compile(rf"\s*(\d{{1,18}}|\d{{1,3}}([{DIGIT_SEPARATORS}])(\d{{2,3}}\2)*\d{{3}})\s*")
@@ -99,6 +98,18 @@ def _reason(value: Any) -> str:
 declare_texts(total=N_("Total"))
 
 
+class TotalRow(ServerRow):
+    template = "receipts/server.html"
+    after = "zone"
+    endpoint = "panel_receipts.set_total"
+
+    def read(self, form: Form[Any] | None) -> dict[str, Any]:
+        return {"receipt": current()[Receipts].now}
+
+
+TOTAL_ROWS = {"total": TotalRow()}
+
+
 class TotalBody(Body):
     """A total to set by hand."""
 
@@ -135,9 +146,9 @@ def set_total() -> Response:
 
 
 def _refused(status: int, form: Form[TotalBody]) -> Response:
-    """The page with the form: Server, if it was sent from the list there."""
-    page = STEP_PAGES["total"](status, form) if "listed" in request.form and "total" in STEP_PAGES else None
-    return page or show(status, form)
+    """The page with the form: Server, if it was sent from the list there, which still has the step."""
+    is_listed = "listed" in request.form and "total" in missing_steps()
+    return show_row("total", form, status) if is_listed else show(status, form)
 
 
 def _new_total(body: TotalBody, preview: Preview) -> Confirmation:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from koyjabo.people.audit import queries as audit
-from koyjabo.upkeep.backups import backup_record_queries
+from koyjabo.upkeep import backup_record_queries
 from koyjabo.upkeep.recounts.recounts import RECOUNT_ENDED
 
 RESTORE_ACTION = "ledger.restore"

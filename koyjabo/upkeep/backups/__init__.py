@@ -10,8 +10,12 @@ if TYPE_CHECKING:
 INTERFACES = ("admin",)
 COMMANDS = {"backup": "cli:backup", "restore": "cli:restore"}
 FILLS = {
+    "base.observability.health_warning:FEATURE_WARNINGS": "backup_warnings:BACKUP_WARNINGS",
+    "base.observability.health_warning:READY_WARNINGS": "backup_warnings:BACKUP_READY_WARNINGS",
     "people.audit.log:ACTION_LABELS": "backup:BACKUP_ACTIONS",
     "people.audit.log:ROUTINE_ACTIONS": "backup:ROUTINE_BACKUP_ACTIONS",
+    "web.panel.server_page:FIRST_STEPS": "admin:BACKUP_STEPS",
+    "web.panel.server_page:SERVER_ROWS": "admin:BACKUP_ROWS",
 }
 
 

@@ -19,10 +19,10 @@ from koyjabo.base.core.runtime import ReportProgress
 from koyjabo.base.database import engine
 from koyjabo.base.database.revisions import NEWEST_REVISION
 from koyjabo.people.audit import log
+from koyjabo.upkeep.backup_record_queries import BACKUP_ACTION, FAILURE_ACTION
 from koyjabo.upkeep.recounts.recounts import LEDGER_SUBJECT
 from . import backup_queries
 from .backup_file import BackupWriter, Head
-from .backup_record_queries import BACKUP_ACTION, FAILURE_ACTION
 from .folder import atomic_file
 
 logger = logging.getLogger(__name__)

@@ -24,12 +24,14 @@ from koyjabo.base.jobs.job_queries import SILENT_WORKER_MS
 from koyjabo.base.settings.backup_folder import problem
 from koyjabo.people.accounts.queries import recipients
 from koyjabo.people.audit import log as audit
+from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.upkeep import backup_record_queries
+from koyjabo.upkeep.backup_record_queries import BACKUP_WORK, FAILURE_ACTION
 from koyjabo.upkeep.recounts.recounts import LEDGER_SUBJECT, store_recount
-from . import backup_record_queries, verified
+from . import verified
 from .backup import record
 from .backup_file import Head
-from .backup_record_queries import BACKUP_WORK, FAILURE_ACTION
 from .folder import BackupFile, BackupFolder
 from .verified import Inconsistent
 
@@ -120,6 +122,14 @@ class Backups:
     @property
     def is_on(self) -> bool:
         return bool(self._settings.backup_dir)
+
+    def last(self) -> AuditRecord | None:
+        """The record of the latest backup, by this server or `koyjabo backup`."""
+        return self._database.read(backup_record_queries.last)
+
+    def manual(self) -> tuple[AuditRecord | None, int | None]:
+        """The record of the latest backup, and the time of the oldest visit (ms, UTC); None without visits."""
+        return self._database.read(backup_record_queries.last_and_oldest_visit)
 
     @property
     def newest(self) -> BackupFile | None:

@@ -8,12 +8,10 @@ from markupsafe import Markup
 
 from koyjabo.base.settings.schema import Settings
 from koyjabo.web.current import current
-from koyjabo.web.i18n import translated
+from koyjabo.web.i18n import reason_in_words
 from koyjabo.web.panel.pages import me
 from .backups import Backups, BackupState
 from .folder import BackupFile
-
-ENGLISH = Markup('<span lang="en">{}</span>')
 
 AT_FIRST = 10
 """How many backups are shown at first. The rest can be expanded."""
@@ -32,12 +30,6 @@ class BackupsShown(NamedTuple):
         return shlex.quote(str(Path(self.folder, file.name))) if self.folder and file.is_verified else ""
 
 
-def reason(error: str) -> Markup:
-    """Explain why a backup failed: a translated sentence, or the message from the system."""
-    translation = translated(error)
-    return ENGLISH.format(error) if translation == error else Markup("{}").format(translation)
-
-
 def shown() -> BackupsShown:
     """The backups, for site admins and viewers."""
     services, is_admin = current(), me().is_admin
@@ -46,5 +38,5 @@ def shown() -> BackupsShown:
         is_on=services[Backups].is_on,
         state=state,
         folder=services[Settings].backup_dir if is_admin else "",
-        error=reason(state.failed.error) if state.failed and is_admin else Markup(""),
+        error=reason_in_words(state.failed.error) if state.failed and is_admin else Markup(""),
     )

@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
+INTERFACES = ("admin",)
 COMMANDS = {"clock": "cli:clock"}
 TABLES = ("models",)
 UPKEEP = ("upkeep_queries:RefiledRules",)
 FILLS = {
     "people.audit.log:ACTION_LABELS": "clock_answers:CLOCK_ACTIONS",
+    "web.pages.page_parts:PAGE_PARTS": "admin:CLOCK_PARTS",
+    "web.panel.server_page:SERVER_ROWS": "admin:CLOCK_ROWS",
 }
 
 

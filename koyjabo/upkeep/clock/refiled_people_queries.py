@@ -18,8 +18,8 @@ from koyjabo.people.mail.models import OutboxMail
 from koyjabo.presence.members.models import Peak
 from koyjabo.presence.members.peak_queries import store as store_peak
 from koyjabo.reports.models import Conversion
+from koyjabo.upkeep.old_row_queries import lock, lock_counters
 from koyjabo.upkeep.recounts.derived_tables_queries import LIST_ABSENT
-from koyjabo.upkeep.retention.old_row_queries import lock, lock_counters
 from .models import RefiledRow
 from .refiling_queries import UNSYNCHRONIZED_OPTIONS, Later, keep_earlier, take_earlier
 

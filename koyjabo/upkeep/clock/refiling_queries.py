@@ -19,7 +19,7 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.columns import Columns, RowChange
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.counting.models import IN_COMMUNITY, ON_SITE, DailyVisits, Event, HourlyVisits, Visit
-from koyjabo.upkeep.retention.old_row_queries import lock, lock_counters
+from koyjabo.upkeep.old_row_queries import lock, lock_counters
 from .models import RefiledRow
 
 SELECT_NEW_IN = text(f"""

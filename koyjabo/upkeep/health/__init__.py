@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 INTERFACES = ("api", "admin")
 FILLS = {
     "people.audit.log:ACTION_LABELS": "queries:HEALTH_ACTIONS",
+    "web.pages.page_parts:PAGE_PARTS": "ui:HEALTH_PARTS",
 }
 
 

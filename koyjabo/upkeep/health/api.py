@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import Forbidden, Unauthenticated
 from koyjabo.base.network import client_address
+from koyjabo.base.observability.health_warning import READY_WARNINGS
 from koyjabo.base.observability.metrics import METRICS_CONTENT_TYPE
 from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.counting.clock_watch import DOUBTED_CLOCK, WRONG_CLOCK, ClockWatch
-from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.web.current import current
 from koyjabo.web.fast_path.fast_path import fast_path
 from koyjabo.web.fast_path.request_context import RequestContext
@@ -81,7 +81,7 @@ def readyz() -> Response:
     results = current()[Readiness].checks()
     checks = {name: Check(**ready._asdict()) for name, ready in results.items()}
     is_ready = all(check.ok for check in checks.values())
-    advice = (limits.limits().local_proxy.warning, *_clock_warnings(), current()[Backups].warning)
+    advice = (limits.limits().local_proxy.warning, *_clock_warnings(), *(warn() for warn in READY_WARNINGS.values()))
     warnings = [warning for warning in advice if warning]
     response = ReadyResponse(status="ready" if is_ready else "not ready", checks=checks, warnings=warnings or None)
     headers = {"Cache-Control": "no-store"} if is_ready else {"Cache-Control": "no-store", "Retry-After": "2"}

@@ -6,8 +6,6 @@ from typing import NamedTuple
 from koyjabo.base.cluster.workers import Worker
 from koyjabo.base.database.free_space import Disk
 from koyjabo.counting.unsaved_visits import Unsaved
-from koyjabo.people.mail.outbox_queries import Status
-from koyjabo.upkeep.backups.backups import BackupState
 from koyjabo.upkeep.recounts.recounts import RecountState
 from .queries import DatabaseFacts
 from .readiness import Ready
@@ -19,8 +17,6 @@ class StoredFacts(NamedTuple):
     database: DatabaseFacts = DatabaseFacts()
     clock_off_ms: int = 0  # how far the database's clock is ahead of ours
     recounts: RecountState = RecountState(None, None)
-    mail: Status | None = None  # None if the server sends no email
-    backups: BackupState | None = None  # None if the server makes no backups itself
 
 
 class SystemFacts(NamedTuple):

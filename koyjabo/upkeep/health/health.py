@@ -1,7 +1,6 @@
 """The server's health: facts for the warnings on the page Server, and visits that are not saved."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.cluster.workers import RunningJob, Worker, host_name, machine_id
@@ -15,20 +14,10 @@ from koyjabo.base.settings.database_url import file_of, is_ephemeral
 from koyjabo.counting.unsaved_visits import Unsaved, UnsavedVisits
 from koyjabo.counting.visits import Visits
 from koyjabo.people.audit import log as audit
-from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.recounts.recounts import Recounts
 from . import queries
 from .facts import StoredFacts, SystemFacts
 from .readiness import Readiness, Ready
-
-
-class Data(NamedTuple):
-    """Past and running operations on the data."""
-
-    jobs: list[RunningJob]  # on all workers, oldest first
-    backup: AuditRecord | None
 
 
 class Health:
@@ -46,10 +35,8 @@ class Health:
         self._visits, self._unsaved = services[Visits], services[UnsavedVisits]
         self._lag_s = services[ObservabilityServices].lag_s
         self._places = services[LocationFinder]
-        self._outbox = services[MailOutbox]
         self._jobs = services[RunningJobs]
         self._recounts = services[Recounts]
-        self._backups = services[Backups]
         self._readiness = services[Readiness]
         self.recount_page: tuple[str, str] | None = None  # endpoint and anchor
 
@@ -102,8 +89,6 @@ class Health:
                 database=self._database.read(queries.facts),
                 clock_off_ms=off_ms,
                 recounts=self._recounts.state(account),
-                mail=self._outbox.status(),
-                backups=self._backups.state(account) if self._backups.is_on else None,
             )
         except LedgerUnavailable:
             return None
@@ -115,13 +100,12 @@ class Health:
         account.require_site_admin()
         self._database.write(queries.mark_rollback_seen, audit.actor(account, self._clock), at_ms)
 
-    def data(self, account: Account) -> Data:
-        """Raises LedgerUnavailable."""
+    def jobs(self, account: Account) -> list[RunningJob]:
+        """The running jobs of all workers, oldest first."""
         account.require_site_viewer()
-        backup = self._database.read(queries.last_backup)
         self.report()
         jobs = (job for worker in self._workers.live() for job in worker.jobs)
-        return Data(sorted(jobs, key=lambda job: job.began_ms), backup)
+        return sorted(jobs, key=lambda job: job.began_ms)
 
     def unsaved(self) -> Unsaved | None:
         """Visits that live workers could not save; None while visits are being saved. Does not wait."""

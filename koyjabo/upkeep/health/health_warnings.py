@@ -1,18 +1,14 @@
-"""The warnings on the page Server. Each rule looks at the facts and returns a warning if an operator should act."""
+"""The warnings about the server itself. Each rule looks at facts, and warns if an operator should act."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import NamedTuple
+from collections.abc import Callable
 
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.installation import VERSION
 from koyjabo.base.database.revisions import NEWEST_REVISION
+from koyjabo.base.observability.health_warning import DANGER, WARNING, HealthWarning
 from koyjabo.upkeep.recounts.recounts import RECOUNT_BEGUN
 from .causes import CAUSE_SENTENCES, UNKNOWN_CAUSE, cause_of_silence
 from .facts import SystemFacts
-
-WARNING, DANGER = "warning", "danger"
-"""Amber and red."""
 
 BUSY_LOOP_MS = 250.0
 """Event loop delay that people begin to notice, ms."""
@@ -21,38 +17,13 @@ FULL_DISK_BYTES, TIGHT_DISK_BYTES, TIGHT_DISK_SHARE = 200_000_000, 1_000_000_000
 """Limits for free disk space, as bytes or a share: red below FULL_DISK_BYTES, amber below either of the others."""
 
 CLOCK_OFF_MS, CLOCK_WRONG_MS = 2_000, 60_000
-OLD_BACKUP_MS = 7 * 86_400_000
-LATE_PROOF_MS = 36 * 3_600_000
-"""Maximum age of the latest verified backup, ms: a day and a half."""
 
 LATE_NIGHT_MS = 2 * 86_400_000
 """How long the nightly work may be overdue, ms."""
 
-LATE_MAIL_MS = 900_000
-
-
-SEE_LOG = N_("The log says why. %(backups)s has a button that makes one now.")
-SEE_CAUSE = N_("Fix the cause, then press Back up now: %(backups)s")
-TURN_BACKUPS_ON = N_("%(turn_on)s: the server then makes a backup every night and verifies it.")
-BACKUPS_SECTION = "a-backup-fails-backup_failed"
-
-
-class HealthWarning(NamedTuple):
-    """What is wrong, and what to do. Pages translate the texts and fill in `values`."""
-
-    name: str  # a group of settings on the page Server, if it is about one
-    sentence: str
-    advice: str
-    section: str  # of docs/troubleshooting.md
-    values: Mapping[str, object] = MappingProxyType({})
-    level: str = WARNING
-    cause: str = ""  # one more sentence
-
 
 def warnings(facts: SystemFacts) -> list[HealthWarning]:
-    """All warnings, worst first."""
-    unsorted = [warning for rule in WARNING_RULES if (warning := rule(facts))]
-    return sorted(unsorted, key=lambda warning: warning.level == WARNING)
+    return [warning for rule in WARNING_RULES if (warning := rule(facts))]
 
 
 def writer(facts: SystemFacts) -> HealthWarning | None:
@@ -213,52 +184,6 @@ def proxies(facts: SystemFacts) -> HealthWarning | None:
     )
 
 
-def backups(facts: SystemFacts) -> HealthWarning | None:
-    """Red after a failure, until the next verified backup. Amber if none was verified for LATE_PROOF_MS, or since
-    backups were turned on.
-    """
-    state, now_ms = facts.stored.backups, facts.now_ms
-    if state is None:
-        return _manual_backups(facts)
-    verified, failed = state.verified, state.failed
-    last = {"ago": verified.made_ms, "counted": verified.total, "restored": verified.total} if verified else {}
-    if failed is not None:
-        values = {"failed_at": failed.at_ms, "error": failed.error, **last}
-        sentence = N_("The backup of %(failed_at)s failed. %(error)s No backup is verified yet.")
-        if verified:
-            sentence = N_(
-                "The backup of %(failed_at)s failed. %(error)s The last verified one was restored %(ago)s: "
-                "%(counted)s = %(restored)s."
-            )
-        return HealthWarning("backups", sentence, SEE_CAUSE, BACKUPS_SECTION, values, DANGER)
-    if verified is not None:
-        if now_ms - verified.made_ms <= LATE_PROOF_MS:
-            return None
-        sentence = N_(
-            "No backup has been verified for 36 hours. The last one was restored %(ago)s: %(counted)s = %(restored)s."
-        )
-        return HealthWarning("backups", sentence, SEE_LOG, BACKUPS_SECTION, last)
-    since_ms = state.on_since_ms or now_ms
-    if state.is_running or now_ms - since_ms <= LATE_PROOF_MS:
-        return None
-    sentence = N_("No backup has been verified since backups were turned on (%(at)s).")
-    return HealthWarning("backups", sentence, SEE_LOG, BACKUPS_SECTION, {"at": since_ms})
-
-
-def _manual_backups(facts: SystemFacts) -> HealthWarning | None:
-    """Judge backups made with `koyjabo backup`, from the audit log, if the server makes none itself."""
-    database, old_ms = facts.stored.database, facts.now_ms - OLD_BACKUP_MS
-    backup = database.backup
-    if backup is None:
-        if not database.visits or database.oldest_visit_ms >= old_ms:
-            return None
-        return HealthWarning("backups", N_("No backup yet."), TURN_BACKUPS_ON, BACKUPS_SECTION)
-    if backup.at_ms >= old_ms:
-        return None
-    sentence = N_("The last backup was made on %(at)s, more than a week ago.")
-    return HealthWarning("backups", sentence, TURN_BACKUPS_ON, BACKUPS_SECTION, {"at": backup.at_ms})
-
-
 def recount(facts: SystemFacts) -> HealthWarning | None:
     running, last = facts.stored.recounts
     if running is not None or last is None:
@@ -266,7 +191,7 @@ def recount(facts: SystemFacts) -> HealthWarning | None:
     values, section = {"at": last.at_ms}, "the-numbers-look-wrong"
     recount_now = N_("Start one: %(receipt)s")
     if last.action == RECOUNT_BEGUN or "error" in last.details:
-        return HealthWarning("recount", N_("The recount of %(at)s failed."), recount_now, section, values)
+        return HealthWarning("recount", N_("The recount of %(at)s failed."), recount_now, section, values, rank=2)
     if not last.details["agrees"]:
         return HealthWarning(
             "recount",
@@ -275,54 +200,12 @@ def recount(facts: SystemFacts) -> HealthWarning | None:
             section,
             {**values, "count": last.details["problem_count"]},
             DANGER,
+            rank=2,
         )
     if facts.now_ms - last.at_ms <= LATE_NIGHT_MS:
         return None
     sentence = N_("The last recount was on %(at)s; there should be one every night.")
-    return HealthWarning("recount", sentence, recount_now, section, values)
-
-
-def retention(facts: SystemFacts) -> HealthWarning | None:
-    ended_ms = facts.stored.database.retention_ms
-    if ended_ms is None or facts.now_ms - ended_ms <= LATE_NIGHT_MS:
-        return None
-    return HealthWarning(
-        "retention",
-        N_("Older visits were last reduced on %(at)s; this should happen every night."),
-        N_("See nightly_work in the log."),
-        "nightly-work-is-late",
-        {"at": ended_ms},
-    )
-
-
-def mails(facts: SystemFacts) -> HealthWarning | None:
-    mail = facts.stored.mail
-    section = "a-forgotten-password-and-emails-that-do-not-arrive"
-    check_mail = N_("The last error is below. Check the %(mail)s.")
-    if mail is None:
-        return None
-    if mail.failed_test_ms is not None:
-        sentence = N_("The last test email was not sent (%(at)s).")
-        again = N_("Check the %(mail)s, then send another test.")
-        return HealthWarning("mails", sentence, again, section, {"at": mail.failed_test_ms})
-    if mail.failures:
-        sentence = N_("Emails that could not be sent: %(count)s")
-        return HealthWarning("mails", sentence, check_mail, section, {"count": len(mail.failures)})
-    if mail.oldest_ms is not None and facts.now_ms - mail.oldest_ms > LATE_MAIL_MS:
-        sentence = N_("Emails waiting: %(count)s, the oldest since %(at)s.")
-        return HealthWarning("mails", sentence, check_mail, section, {"count": mail.waiting, "at": mail.oldest_ms})
-    if mail.most is not None:
-        return HealthWarning(
-            "mails",
-            N_("Today's limit of %(count)s emails to unconfirmed addresses is used up."),
-            N_(
-                "Until midnight, invitations are links only, and new accounts get no email. Look for spam in the "
-                "audit log, or raise RATE_LIMIT_MAILS."
-            ),
-            section,
-            {"count": mail.most},
-        )
-    return None
+    return HealthWarning("recount", sentence, recount_now, section, values, rank=2)
 
 
 def places(facts: SystemFacts) -> HealthWarning | None:
@@ -333,6 +216,7 @@ def places(facts: SystemFacts) -> HealthWarning | None:
         N_("The country database is missing, so all locations are unknown."),
         N_("Run make assets, then restart the server."),
         "locations-are-unknown",
+        rank=5,
     )
 
 
@@ -346,11 +230,11 @@ def version(facts: SystemFacts) -> HealthWarning | None:
         N_("Deploy the newer version to all machines."),
         "a-newer-version-has-migrated-the-database",
         {"schema": int(schema), "version": VERSION},
+        rank=5,
     )
 
 
 WARNING_RULES: tuple[Callable[[SystemFacts], HealthWarning | None], ...] = (
-    *(writer, database, disk, redis, workers, rollback, clock, standby, proxies),
-    *(backups, recount, retention, mails, places, version),
+    *(writer, database, disk, redis, workers, rollback, clock, standby, proxies, recount, places, version),
 )
-"""All rules, the most harmful problems first. Warnings with the same level are shown in this order."""
+"""All rules, the most harmful problems first. Warnings with the same level and rank are shown in this order."""

@@ -1,4 +1,4 @@
-"""Queries for the server's health, and for the last backup."""
+"""Queries for the server's health."""
 
 import json
 from typing import NamedTuple
@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.models import Counter
-from koyjabo.base.jobs.models import NightlyWork
 from koyjabo.base.models import SITE
 from koyjabo.counting.models import Visit
 from koyjabo.counting.rollback_queries import ROLLED_BACK_ACTION as ROLLED_BACK
@@ -16,8 +15,6 @@ from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.audit.models import AuditLine
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.upkeep.backups.backup_record_queries import BACKUP_ACTION
-from koyjabo.upkeep.retention.nightly import RETENTION_WORK as RETENTION
 
 ROLLBACK_SEEN_ACTION = "ledger.rollback_seen"
 MAX_ROLLBACKS = 1_000
@@ -60,9 +57,6 @@ class DatabaseFacts(NamedTuple):
     schema: str = ""  # latest migration
     visits: int = 0  # ever counted
     newest_visit_ms: int = 0  # the time that the newest visit is filed at
-    backup: AuditRecord | None = None  # the latest one
-    retention_ms: int | None = None  # when the nightly work last ended; None before the first night
-    oldest_visit_ms: int = 0  # 0 if unknown
     standbys: Standbys = Standbys()
     rollback: Rollback | None = None
     unsafe: tuple[str, ...] = ()  # PostgreSQL's settings that let a crash lose commits
@@ -75,10 +69,6 @@ def clock_ms(session: Session) -> int | None:
     return int(session.execute(SELECT_NOW_MS).scalar_one())
 
 
-def last_backup(session: Session) -> AuditRecord | None:
-    return _newest(session, BACKUP_ACTION)
-
-
 def facts(session: Session) -> DatabaseFacts:
     visits = session.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one()
     dialect = session.get_bind().dialect.name
@@ -86,9 +76,6 @@ def facts(session: Session) -> DatabaseFacts:
         schema=session.execute(SELECT_SCHEMA).scalar_one(),
         visits=visits,
         newest_visit_ms=session.scalar(select(Visit.at_ms).where(Visit.id == visits)) or 0,
-        backup=last_backup(session),
-        retention_ms=session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == RETENTION)) or None,
-        oldest_visit_ms=session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,
         standbys=Standbys() if dialect == "sqlite" else Standbys._make(session.execute(SELECT_STANDBYS).one()),
         rollback=_rollback(session),
         unsafe=() if dialect == "sqlite" else tuple(session.scalars(SELECT_UNSAFE_SETTINGS)),

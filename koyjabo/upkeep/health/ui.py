@@ -1,37 +1,28 @@
-"""The parts of the page Server about the server's health: the warnings, emails, and the reader's address."""
+"""The parts of the page Server about the server's health: the warnings, running jobs, and the reader's address."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from flask import request, url_for
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 
+from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.installation import own_command
+from koyjabo.base.jobs.running_jobs import JOB_LABELS
+from koyjabo.base.observability.health_warning import FEATURE_WARNINGS, WARNING, HealthWarning
 from koyjabo.base.settings.schema import Settings
-from koyjabo.people.mail import kinds
-from koyjabo.upkeep.backups.ui import reason
 from koyjabo.web.current import current
 from koyjabo.web.http.proxy_hops import hops, in_force
-from koyjabo.web.i18n import age, clock_time, count, digits, moment, size, translated
+from koyjabo.web.i18n import age, clock_time, count, digits, moment, reason_in_words, size, translated
 from koyjabo.web.limits import limits
+from koyjabo.web.pages.page_parts import PagePart
+from koyjabo.web.panel.navigation import SERVER
 from koyjabo.web.panel.pages import me
 from .causes import CAUSE_SENTENCES, cause_of_silence
 from .health import Health
-from .health_warnings import HealthWarning, warnings
-
-MAIL_LABELS = {
-    "verify": _("Confirm an email"),
-    "reset": _("New password"),
-    "invitation": _("Invitation"),
-    "panel_invitation": _("Invitation"),
-    "settings": _("Settings changed"),
-    "email_changed": _("Changed email"),
-    "email_new": _("Changed email"),
-    "sign_in": _("New login"),
-    "backup_failed": _("Failed backup"),
-    "test": _("Test"),
-}
+from .health_warnings import warnings
 
 WARNING_LINK = Markup('<a href="{}">{}</a>')
 
@@ -41,27 +32,46 @@ VALUE_FORMATS: dict[str, Callable[[Any], object]] = {
     **dict.fromkeys(("free", "total"), size),
     **dict.fromkeys(("at", "failed_at"), moment),
     "ago": age,
-    "error": reason,
+    "error": reason_in_words,
     "address": str,
     "since": clock_time,
 }
 """Functions that format values, by the value's name. Other values are formatted as numbers."""
 
 
-def report() -> dict[str, Any]:
-    """Values for templates/health/health.html: the warnings, worst first; emails, and the reader's address.
-    `is_read`: whether the database can be read.
-    """
+def _warnings() -> dict[str, Any]:
+    """The warnings, worst first, with their values."""
     facts = current()[Health].facts(me(), limits.limits().local_proxy.address)
+    found = warnings(facts)
+    if facts.ready["database"].ok:
+        with suppress(LedgerUnavailable):
+            found += [warning for warn in FEATURE_WARNINGS.values() if (warning := warn())]
+    return {"warnings": [(warning, words(warning, me().is_admin)) for warning in by_harm(found)]}
+
+
+def by_harm(found: list[HealthWarning]) -> list[HealthWarning]:
+    """The warnings, worst first."""
+    return sorted(found, key=lambda warning: (warning.level == WARNING, warning.rank))
+
+
+def _jobs() -> dict[str, Any]:
+    jobs = current()[Health].jobs(me())
+    return {"jobs": jobs, "labels": {job.kind: translated(JOB_LABELS[job.kind]) for job in jobs}}
+
+
+def _own_address() -> dict[str, Any]:
     return {
-        "is_read": facts.ready["database"].ok,
-        "warnings": [(warning, words(warning, me().is_admin)) for warning in warnings(facts)],
-        "mail_status": facts.stored.mail,
         "hops": hops(request.environ),
         "in_force": in_force(request.environ, current()[Settings].trusted_proxies),
         "address": request.remote_addr,
-        "mail_kinds": MAIL_LABELS | {kind: _(label) for kind, label in kinds.KIND_LABELS.items()},
     }
+
+
+HEALTH_PARTS = {
+    "health/warnings.html": PagePart("server", _warnings),
+    "health/jobs.html": PagePart("server", _jobs, rank=2),
+    "health/own_address.html": PagePart("server_more", _own_address),
+}
 
 
 def unsaved() -> str:
@@ -82,14 +92,16 @@ def words(warning: HealthWarning, is_admin: bool) -> dict[str, object]:
     def link(label: object, endpoint: str, anchor: str, **values: Any) -> object:
         return WARNING_LINK.format(url_for(endpoint, _anchor=anchor, **values), label) if is_admin else label
 
+    links = {
+        name: link(translated(to.label), SERVER, to.row, **({"edit": to.row} if to.edits else {}))
+        for name, to in warning.links.items()
+    }
     recount_page = current()[Health].recount_page
     shown = {name: value for name, value in warning.values.items() if is_admin or name != "error"}
     return {
         "command": own_command(),
-        "backups": link(_("Backups"), "panel_server.server", "backups"),
         "receipt": link(_("Recount"), *recount_page) if recount_page else _("Recount"),
-        "turn_on": link(_("Turn on nightly backups"), "panel_server.server", "backups", edit="backups"),
-        "mail": link(_("mail server"), "panel_server.server", "mail", edit="mail"),
         "error": "",
+        **links,
         **{name: VALUE_FORMATS.get(name, digits)(value) for name, value in shown.items()},
     }

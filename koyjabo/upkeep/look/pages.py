@@ -30,6 +30,12 @@ ICON_FILES = {
 }
 """PNG icons by name: the file in static/ with the default colours, and the size, pixels."""
 
+LOOK_ICONS = {
+    "/icon.svg": {"sizes": "any", "type": "image/svg+xml"},
+    **{f"/icon-{size}.png": {"sizes": f"{size}x{size}", "type": "image/png"} for size in (192, 512)},
+    "/maskable.png": {"sizes": "512x512", "type": "image/png", "purpose": "maskable"},
+}
+
 RING = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle cx="16" cy="16" r="15" fill="{}"/>'
     '<circle cx="16" cy="16" r="6" fill="{}"/></svg>'

@@ -107,7 +107,7 @@ ELSE (v.hour_s - d.began_s) / {SLOT_S} END
 """
 # A visit belongs to its user, or else to the user that its visitor was later identified as, or else to the visitor.
 # Deleted users and erased visitors are unknown people, whose ids and names begin with "~" (`personal_data`,
-# `upkeep.retention.erasure_queries`).
+# `upkeep.erasure.erasure_queries`).
 PERSON_OF_VISIT = "coalesce('u:' || v.user_id, 'u:' || w.user_id, 'v:' || v.visitor_id)"
 ABSENT_PEOPLE = f"""
 FROM visits v
@@ -131,7 +131,7 @@ SET_LAST_DAYS = text("""
 UPDATE people SET last_day = (SELECT max(d.day) FROM person_days d WHERE d.person_id = people.id)
 WHERE last_day <> (SELECT max(d.day) FROM person_days d WHERE d.person_id = people.id)
 """)
-# Erased visitors have names that begin with "~" (`upkeep.retention.erasure_queries`).
+# Erased visitors have names that begin with "~" (`upkeep.erasure.erasure_queries`).
 COUNT_WRONG_ANONYMOUS = text("""
 SELECT count(*) FROM people p LEFT JOIN visitors w ON w.scope = p.scope AND w.visitor_id = substr(p.person, 3)
 WHERE p.id > :after AND p.id <= :upto AND p.person LIKE 'v:%' AND p.person NOT LIKE 'v:~%'

@@ -12,8 +12,8 @@ from sqlalchemy import delete, text
 from sqlalchemy.orm import Session
 
 from koyjabo.counting.models import MONTHLY_PREFIX
+from koyjabo.upkeep.old_row_queries import lock
 from .models import MonthSecret
-from .old_row_queries import lock
 
 MONTH_SECRET_BYTES, MONTHLY_ID_BYTES = 32, 12
 

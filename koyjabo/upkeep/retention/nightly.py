@@ -6,6 +6,7 @@ from collections.abc import Callable
 from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.runtime import Advance, Runtime
 from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.jobs import job_queries
 from koyjabo.base.jobs.claims import ClaimLost, DailyWork
 from .retention import Retention
 
@@ -34,6 +35,10 @@ class Nightly:
     def forget(self) -> None:
         """Make the next `tick` check in the database whether the day's work is done."""
         self._work.forget()
+
+    def last_ended_ms(self) -> int | None:
+        """When the work last ended; None before the first night. Raises LedgerUnavailable."""
+        return self._database.read(job_queries.last_ended_ms, RETENTION_WORK)
 
     def _day(self) -> str:
         """The latest day whose quiet hour has begun."""

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.urls import origin_of
-from koyjabo.base.database.json_rows import RowsStatement, insert_sums
+from koyjabo.base.database.json_rows import RowsStatement
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.database.upkeep_rules import all_rules
 from koyjabo.base.models import SITE, Scope
@@ -26,13 +26,15 @@ from koyjabo.counting.models import (
     MONTHLY_PREFIX,
     ON_SITE,
     Event,
-    ForgottenVisitors,
     Person,
     PersonDay,
+    Visit,
 )
+from koyjabo.upkeep.old_row_queries import COUNT_FORGOTTEN, Stretch, lock, lock_counters, store_position
 from .monthly_id_queries import monthly_ids
-from .old_row_queries import Stretch, lock, lock_counters, store_position
 
+USER_AGENT_MARK = "user_agents"
+REPLACE_USER_AGENT = text("UPDATE visits SET user_agent = :user_agent WHERE id = :visit")
 REDUCED_VISITS, REDUCED_EVENTS = "reduced_visits", "reduced_events"
 """Rows in `watermarks`: the highest id such that all rows up to it are reduced."""
 
@@ -67,7 +69,6 @@ SELECT scope, visitor_id FROM (
 """)
 REMOVE_VISITORS = text("DELETE FROM visitors WHERE scope = :scope AND visitor_id IN :visitor_ids")
 REMOVE_VISITORS = REMOVE_VISITORS.bindparams(bindparam("visitor_ids", expanding=True))
-COUNT_FORGOTTEN = text(insert_sums(ForgottenVisitors, "(:scope, :by)"))
 
 
 class Boundary(NamedTuple):
@@ -181,3 +182,20 @@ def _set_boundary(session: Session, boundary: Boundary) -> None:
     recounted for days before it.
     """
     session.execute(STORE_BOUNDARY, boundary._asdict())
+
+
+def replace_user_agents(session: Session, columns: Columns, before_ms: int, part: Stretch, size: int) -> Stretch:
+    """Replace exact user agents with the values that reports use, such as "Chrome on Android (phone)". Reads the next
+    `size` visits, and replaces those from before a moment. Returns the rest of the stretch.
+    """
+    lock(session)  # an erasure may lock the same visits in another order at the same time
+    query = select(Visit.__table__).where(Visit.id > part.after, Visit.id <= part.last)
+    rows = session.execute(query.order_by(Visit.id).limit(size)).all()
+    old = [row for row in rows if row.at_ms < before_ms and row.user_agent]
+    changes = [{"visit": row.id, "user_agent": user_agents.reduced(row.user_agent) or None} for row in old]
+    changed = [(row, new) for row, new in zip(old, changes, strict=True) if new["user_agent"] != row.user_agent]
+    if changed:
+        session.execute(REPLACE_USER_AGENT, [new for _, new in changed])
+        change = columns.change(session)
+        change.visits(change.read_differently(*zip(*changed, strict=True)))
+    return store_position(session, USER_AGENT_MARK, rows, part, size, lambda row: row.at_ms >= before_ms)

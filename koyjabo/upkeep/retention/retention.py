@@ -14,7 +14,8 @@ from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.database.upkeep_rules import RemoveRows, all_rules
 from koyjabo.columns.columns import Columns
 from koyjabo.counting.models import Event, Visit
-from . import monthly_id_queries, old_row_queries, reduction_queries
+from koyjabo.upkeep import old_row_queries
+from . import monthly_id_queries, reduction_queries
 from .reduction_queries import REDUCED_EVENTS, REDUCED_VISITS, Boundary
 
 DAY_MS = 86_400_000
@@ -84,9 +85,9 @@ class Retention:
         """Replace the user agents of visits older than USER_AGENT_DAYS with the values that reports use."""
         before_ms = self._clock.now_ms() - USER_AGENT_DAYS * DAY_MS
         throttle = Throttle(self._database)
-        part = self._database.report(old_row_queries.stretch, Visit, old_row_queries.USER_AGENT_MARK, before_ms)
+        part = self._database.report(old_row_queries.stretch, Visit, reduction_queries.USER_AGENT_MARK, before_ms)
         while part.after < part.last:
-            rest = throttle.do(old_row_queries.replace_user_agents, self._columns, before_ms, part)
+            rest = throttle.do(reduction_queries.replace_user_agents, self._columns, before_ms, part)
             advance(rest.after - part.after)
             part = rest
 

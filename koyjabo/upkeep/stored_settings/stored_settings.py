@@ -65,10 +65,12 @@ class StoredSettings:
         """Why stored values are not in use, by name."""
         self._apply(self._database.read(queries.stored))
 
-    def refresh(self) -> None:
-        """Apply what any worker, server or command has stored."""
+    def refresh(self) -> bool:
+        """Apply what any worker, server or command has stored. Returns whether the database could be read."""
         with self._lock, suppress(LedgerUnavailable):  # the next call tries again
             self._apply(self._database.read(queries.stored))
+            return True
+        return False
 
     def is_fixed(self, name: str) -> bool:
         """Whether the environment sets this setting."""

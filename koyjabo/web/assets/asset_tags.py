@@ -9,6 +9,7 @@ from flask import Flask, Response, after_this_request, current_app, g
 from markupsafe import Markup
 
 from koyjabo.base.colours.palette import DEFAULT_PALETTE, Palette
+from koyjabo.base.core.registry import Registry
 from koyjabo.base.settings.schema import Settings
 from koyjabo.web.current import current
 from koyjabo.web.http.header_rule import STYLES_HEADER
@@ -19,6 +20,9 @@ BLOCKING_SCRIPT = Markup('<script type="module" blocking="render" src="{}"></scr
 PRELOAD_LINK = Markup('<link rel="modulepreload" href="{}">')
 STYLE_LINK = Markup('<link rel="stylesheet" href="{}">')
 INLINE_STYLE = Markup("<style>{}</style>")
+
+APP_ICONS: Registry[str, dict[str, str]] = Registry()
+"""Icons of the site as an app, by path, as in its manifest. Features fill it."""
 
 
 def init_app(app: Flask) -> None:

@@ -21,8 +21,8 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
+from koyjabo.upkeep.old_row_queries import Stretch
 from koyjabo.upkeep.retention import reduction_queries
-from koyjabo.upkeep.retention.old_row_queries import Stretch
 from koyjabo.upkeep.retention.reduction_queries import Boundary
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"

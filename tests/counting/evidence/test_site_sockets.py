@@ -15,7 +15,7 @@ from koyjabo.base.models import SITE
 from koyjabo.columns.blocks.block_queries import correct_attended
 from koyjabo.columns.columns import Columns
 from koyjabo.counting.evidence import queries
-from koyjabo.upkeep.retention import erasure_queries
+from koyjabo.upkeep.erasure import erasure_queries
 
 KINDS = ("plain", "Socket.IO")
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"

@@ -21,7 +21,7 @@ from support.servers.mailbox import Mailbox
 
 from koyjabo.people.mail import smtp
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.site.panel.server import MAIL_REASONS
+from koyjabo.people.mail_server.admin import MAIL_REASONS
 
 USER, PASSWORD = "live@example.com", "p@ss:w/rd?"
 LOGIN = "live%40example.com:p%40ss%3Aw%2Frd%3F@"

@@ -13,7 +13,7 @@ from koyjabo.people.mail import outbox_queries
 from koyjabo.people.mail.contents import CONTENTS_BY_KIND
 from koyjabo.people.mail.kinds import KIND_LABELS
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.upkeep.health.ui import MAIL_LABELS
+from koyjabo.people.mail_server.admin import MAIL_LABELS
 
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
 LOGIN = {"email": "ayesha@example.com", "password": PASSWORD}

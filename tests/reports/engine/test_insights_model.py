@@ -30,7 +30,7 @@ from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest, TimelineRequest
 from koyjabo.reports.engine.scan_queue import ScanQueue
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.upkeep.retention.erasure import Erasure
+from koyjabo.upkeep.erasure.erasure import Erasure
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"

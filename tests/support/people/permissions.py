@@ -15,7 +15,7 @@ ANYBODY, USER, VIEWER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", 
 
 LEAST = {
     ANYBODY: """
-        api_retention.forget pixel.pixel pixel.blocked_pixel badges.badge_svg
+        api_erasure.forget pixel.pixel pixel.blocked_pixel badges.badge_svg
         api_counting.register_visit api_evidence.heartbeat api_events.record_events api_counting.stats
         api_page_numbers.pages api_counting.pulse api_receipts.receipt
         api_sockets.stream
@@ -95,17 +95,17 @@ LEAST = {
     SITE_ADMIN: """
         api_auth.invite_to_panel panel_users.new_panel_invitation panel_users.invite_to_panel
         panel_users.withdraw_panel_invitation
-        panel_data.export panel_communities.new_community panel_communities.archive_community
+        panel_exports.export panel_communities.new_community panel_communities.archive_community
         panel_communities.restore_community
         panel_users.promote panel_users.demote panel_users.make_viewer panel_users.disable panel_users.enable
         panel_users.log_out
         panel_users.reset_second_factor
-        panel_server.test_mail panel_server.change_mark panel_server.answer_clock
+        panel_mail.test_mail panel_mark.change_mark panel_clock.answer_clock
         panel_receipts.recount panel_backups.back_up
         panel_health.mark_rollback_seen
         panel_receipts.set_total
         panel_server.change_settings
-        panel_data.erase_visitor
+        panel_erasure.erase_visitor
         api_shares.create_share api_counting.register_visits
         api_keys.create_key api_keys.list_keys api_keys.revoke_key api_keys.rotate_key
         api_community_refs.put_community api_community_refs.archive_community api_community_refs.put_member
@@ -129,7 +129,7 @@ WITHOUT_SESSION = {
 CONFIRMED_FORMS = """
     pages_communities.remove_member pages_communities.leave_community pages_communities.delete_community
     pages_account.end_session pages_account.end_other_sessions pages_community_shares.end_share
-    panel_communities.archive_community panel_receipts.set_total panel_data.erase_visitor panel_users.promote
+    panel_communities.archive_community panel_receipts.set_total panel_erasure.erase_visitor panel_users.promote
     panel_users.demote panel_users.make_viewer panel_users.disable panel_users.log_out
     panel_users.reset_second_factor panel_shares.end_share panel_keys.revoke_key
 """
@@ -164,7 +164,7 @@ FORMS = {
     "panel_keys.create_key": {"name": "Grafana", "scopes": "reports:read"},
     "panel_shares.create_share": BODIES["api_shares.create_share"],
     "panel_users.invite_to_panel": BODIES["api_auth.invite_to_panel"],
-    "panel_data.erase_visitor": {"visitor_id": "babul"},
+    "panel_erasure.erase_visitor": {"visitor_id": "babul"},
     "panel_receipts.set_total": {"total": "5000", "reason": "a test"},
     "panel_getting_started.change_step": {"state": "skipped"},
 }

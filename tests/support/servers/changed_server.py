@@ -25,8 +25,9 @@ from typing import Any
 
 TRESPASS = "a real thread is where only greenlets may be"
 LEAVES_WITHIN_S = 10  # the limit promised to operators in the documents
-CONNECTIONS = """http.connection http.connections http.server websockets.buffered_connection websockets.websocket_connection
-websockets.connection_loop websockets.delay_line websockets.engine websockets.engineio_socket websockets.sockets"""
+CONNECTIONS = """http.connection http.connections http.server websockets.buffered_connection
+websockets.websocket_connection websockets.connection_loop websockets.delay_line
+websockets.engine websockets.engineio_socket websockets.sockets"""
 """Modules that read the clock to limit connections."""
 
 if __name__ == "__main__":

@@ -11,19 +11,24 @@ from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.outage_causes import OUTAGE_CAUSES as CODES
 from koyjabo.base.database.revisions import NEWEST_REVISION
+from koyjabo.base.observability.health_warning import DANGER, WARNING, HealthWarning
 from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 from koyjabo.counting.unsaved_visits import Unsaved
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.mail.outbox_queries import Status
+from koyjabo.people.mail_server import mail_warnings
+from koyjabo.upkeep.backups import backup_warnings
 from koyjabo.upkeep.backups.backups import BackupState, Failure
 from koyjabo.upkeep.backups.folder import BackupFile
 from koyjabo.upkeep.health.causes import CAUSE_SENTENCES
 from koyjabo.upkeep.health.facts import StoredFacts, SystemFacts
 from koyjabo.upkeep.health.health import Health
-from koyjabo.upkeep.health.health_warnings import DANGER, WARNING, warnings
+from koyjabo.upkeep.health.health_warnings import warnings
 from koyjabo.upkeep.health.queries import DatabaseFacts, Rollback, Standbys
 from koyjabo.upkeep.health.readiness import Ready
+from koyjabo.upkeep.health.ui import by_harm
 from koyjabo.upkeep.recounts.recounts import RECOUNT_BEGUN, RECOUNT_ENDED, RecountState
+from koyjabo.upkeep.retention import admin as retention
 from koyjabo.web.pages.guides import guide
 
 NOW_MS = 1_765_860_518_412
@@ -38,9 +43,9 @@ def line(action: str, age_ms: int = HOUR_MS, **details: Any) -> AuditRecord:
     return AuditRecord(1, NOW_MS - age_ms, None, "", action, "ledger", "", "", details, "")
 
 
-DATABASE = DatabaseFacts(NEWEST_REVISION, 12, NOW_MS - 10, line("ledger.backup"), NOW_MS - HOUR_MS)
+DATABASE = DatabaseFacts(NEWEST_REVISION, 12, NOW_MS - 10)
 AGREES = line(RECOUNT_ENDED, agrees=True, rows=12, problem_count=0)
-STORED = StoredFacts(DATABASE, -4, RecountState(None, AGREES), Status(0, None, None, []))
+STORED = StoredFacts(DATABASE, -4, RecountState(None, AGREES))
 WELL = SystemFacts(
     ready={"database": OK, "writer": OK, "loop": OK, "redis": OK},
     now_ms=NOW_MS,
@@ -83,10 +88,22 @@ LATE_MS = NOW_MS - 36 * HOUR_MS - 1
 NO_SPACE = Failure(NOW_MS - HOUR_MS, "No space is left.")
 
 
-def backups(**known: Any) -> SystemFacts:
-    """A server with automatic backups. Backups made with `koyjabo backup` do not count there."""
+def backups(**known: Any) -> HealthWarning | None:
+    """The warning of a server with automatic backups."""
     state = BackupState(False, None, None, [], NOW_MS + HOUR_MS, NOW_MS - 36 * HOUR_MS)._replace(**known)
-    return stored(database=DATABASE._replace(backup=None), backups=state)
+    return backup_warnings.judge(state, NOW_MS)
+
+
+def manual(backup: AuditRecord | None, oldest_visit_ms: int | None = 0) -> HealthWarning | None:
+    return backup_warnings.judge_manual(backup, oldest_visit_ms, NOW_MS)
+
+
+def night(ended_ms: int | None) -> HealthWarning | None:
+    return retention.judge(ended_ms, NOW_MS)
+
+
+def mails(*status: Any) -> HealthWarning | None:
+    return mail_warnings.judge(Status(*status), NOW_MS)
 
 
 UNSAVED = Unsaved(NOW_MS - 5000, "locked")
@@ -117,16 +134,16 @@ WRONG = [
     (backups(failed=NO_SPACE), DANGER, "The backup of %(failed_at)s failed. %(error)s No backup is verified yet."),
     (backups(verified=MADE._replace(made_ms=LATE_MS)), WARNING, "No backup has been verified for 36 hours."),
     (backups(verified=MADE, failed=NO_SPACE), DANGER, "The backup of %(failed_at)s failed. %(error)s The last"),
-    (database(backup=None), WARNING, "No backup yet."),
-    (database(backup=line("ledger.backup", 169 * HOUR_MS)), WARNING, "The last backup was"),
+    (manual(None), WARNING, "No backup yet."),
+    (manual(line("ledger.backup", 169 * HOUR_MS)), WARNING, "The last backup was"),
     (recounted(RECOUNT_ENDED, 3 * DAY_MS, agrees=True), WARNING, "The last recount was on"),
     (recounted(RECOUNT_BEGUN), WARNING, "The recount of %(at)s failed."),
     (recounted(RECOUNT_ENDED, agrees=False, problem_count=2), DANGER, "On %(at)s some numbers"),
-    (database(retention_ms=NOW_MS - 49 * HOUR_MS), WARNING, "Older visits were last reduced on"),
-    (stored(mail=Status(0, None, None, [], None, NOW_MS)), WARNING, "The last test email was not sent"),
-    (stored(mail=Status(0, None, None, [("reset", "550", 1)])), WARNING, "Emails that could not be sent"),
-    (stored(mail=Status(3, NOW_MS - HOUR_MS, "450", [])), WARNING, "Emails waiting"),
-    (stored(mail=Status(1, NOW_MS, None, [], 500)), WARNING, "Today's limit of %(count)s emails"),
+    (night(NOW_MS - 49 * HOUR_MS), WARNING, "Older visits were last reduced on"),
+    (mails(0, None, None, [], None, NOW_MS), WARNING, "The last test email was not sent"),
+    (mails(0, None, None, [("reset", "550", 1)]), WARNING, "Emails that could not be sent"),
+    (mails(3, NOW_MS - HOUR_MS, "450", []), WARNING, "Emails waiting"),
+    (mails(1, NOW_MS, None, [], 500), WARNING, "Today's limit of %(count)s emails"),
     (at(has_countries=False), WARNING, "The country database is missing"),
     (database(schema="9999"), WARNING, "The database has schema %(schema)s, from a newer version"),
 ]
@@ -140,33 +157,40 @@ FINE = {
     "first backup": backups(),
     "first backup runs late": backups(on_since_ms=LATE_MS, is_running=True),
     "verified backup": backups(verified=MADE),
-    "no visits to back up": database(backup=None, visits=0),
+    "no visits to back up": manual(None, None),
+    "a backup by hand": manual(line("ledger.backup")),
     "no recount": stored(recounts=RecountState(None, None)),
     "recount runs": stored(recounts=RecountState(Progress(1, 2, 3), line(RECOUNT_BEGUN))),
-    "no mail": stored(mail=None),
-    "no night yet": database(retention_ms=None),
+    "no emails": mails(0, None, None, []),
+    "no night yet": night(None),
+    "last night": night(NOW_MS - HOUR_MS),
 }
+
+
+def warnings_of(facts: SystemFacts | HealthWarning | None) -> list[HealthWarning]:
+    """The warnings about facts, or the one that a feature's rule has returned."""
+    return warnings(facts) if isinstance(facts, SystemFacts) else [facts] if facts else []
 
 
 def test_each_bad_fact_causes_one_warning():
     for facts, level, sentence in WRONG:
-        shown = [(warning.level, warning.sentence[: len(sentence)]) for warning in warnings(facts)]
+        shown = [(warning.level, warning.sentence[: len(sentence)]) for warning in warnings_of(facts)]
         assert shown == [(level, sentence)]
 
 
 def test_no_good_fact_causes_a_warning():
     for name, facts in FINE.items():
-        assert warnings(facts) == [], name
+        assert warnings_of(facts) == [], name
 
 
 def test_the_red_warnings_come_first():
     facts = database(unsafe=("fsync",), rollback=Rollback(NOW_MS, 12))._replace(unsaved=UNSAVED)
-    assert [warning.name for warning in warnings(facts)] == ["writer", "rollback", "database"]
+    assert [warning.name for warning in by_harm(warnings(facts))] == ["writer", "rollback", "database"]
 
 
 def test_every_warning_has_a_section_of_the_guide_and_names_no_setting_with_a_form():
     assert set(CAUSE_SENTENCES) == set(CODES)
-    shown = [warning for facts, *_ in WRONG for warning in warnings(facts)]
+    shown = [warning for facts, *_ in WRONG for warning in warnings_of(facts)]
     shown += [warning for code in CODES for warning in warnings(at(unsaved=Unsaved(NOW_MS, code)))]
     assert [warning.name for warning in shown if not warning.advice] == []
     text = guide("troubleshooting").html
@@ -191,7 +215,7 @@ def test_the_facts_describe_this_server_without_its_secrets(site, admin, kind):
     assert database.newest_visit_ms >= site.time.ms
     assert 0 < facts.disk.free < facts.disk.total
     assert [worker.lag_ms for worker in facts.workers] == [0.0]
-    assert SECRET not in str(site.services[Health].data(OPERATOR))
+    assert SECRET not in str(site.services[Health].jobs(OPERATOR))
 
 
 @pytest.fixture

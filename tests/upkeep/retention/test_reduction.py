@@ -19,8 +19,8 @@ from koyjabo.reports import conversion_queries
 from koyjabo.reports.community_people import Reports
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.results import REDUCED_VISITS_REASON
+from koyjabo.upkeep.erasure.erasure import Erasure
 from koyjabo.upkeep.retention import reduction_queries
-from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.upkeep.retention.retention import Retention
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"

@@ -25,7 +25,7 @@ from koyjabo.reports.community_people import BY_DAY, BY_HOUR, Reports
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest, TimelineRequest
 from koyjabo.reports.engine.results import MAX_BREAKDOWN_ROWS
-from koyjabo.upkeep.retention.erasure import Erasure
+from koyjabo.upkeep.erasure.erasure import Erasure
 
 HERE, THERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 USERS = tuple(f"{n}{n}{n}{n}0000-0000-4000-8000-000000000000" for n in "12")

@@ -62,7 +62,7 @@ class Cases:
         if endpoint == "panel_receipts.set_total":
             self.site.set_total(4000, new_epoch=True)
             fields = {**SET, **fields}
-        if endpoint == "panel_data.erase_visitor":
+        if endpoint == "panel_erasure.erase_visitor":
             self.site.register(f"visitor{number}")
             fields = {"visitor_id": f"visitor{number}", **fields}
         if endpoint.endswith("end_share"):
@@ -95,7 +95,7 @@ FACTS = {  # the names and numbers that each confirmation shows: people, members
     "panel_shares.end_share": ("Traffic",),
     "panel_keys.revoke_key": ("Grafana",),
     "pages_community_shares.end_share": ("Traffic",),
-    "panel_data.erase_visitor": (),
+    "panel_erasure.erase_visitor": (),
     "panel_receipts.set_total": ("4,000", "5,000", "+1,000"),
 }
 TYPED_TEXTS = {
@@ -110,7 +110,7 @@ ASK_FOR_PASSWORD = {
         *("personal_data.change_password", "personal_data.delete_account", "account.change_details"),
         *("second_factor.begin_totp", "second_factor.remove_totp", "second_factor.renew_recovery_codes"),
     )
-} | {"panel_server.change_settings", "panel_server.answer_clock", "panel_users.invite_to_panel"}
+} | {"panel_server.change_settings", "panel_clock.answer_clock", "panel_users.invite_to_panel"}
 REVERSIBLE = """
     pages_login.do_sign_up pages_login.do_log_in pages_login.second_factor pages_login.enrol pages_login.log_out
     pages_preferences.choose_language pages_preferences.choose_theme pages_second_factor.confirm_totp
@@ -120,8 +120,8 @@ REVERSIBLE = """
     pages_account.do_forgot_password pages_account.do_reset_password pages_account.do_verify_email
     pages_account.send_verification pages_weekly_report.choose_mails
     panel_communities.restore_community panel_users.withdraw_panel_invitation panel_users.enable
-    panel_receipts.recount panel_backups.back_up panel_data.export panel_server.test_mail
-    panel_server.change_mark
+    panel_receipts.recount panel_backups.back_up panel_exports.export panel_mail.test_mail
+    panel_mark.change_mark
     panel_keys.create_key panel_keys.rotate_key panel_shares.create_share pages_community_shares.create_share
     pages_shares.unlock_share panel_health.mark_rollback_seen panel_getting_started.change_step
 """

@@ -28,7 +28,7 @@ NEVER_BY_COOKIE = {  # any site may call these, and a cookie makes no difference
     "api_counting.register_visit",
     "api_events.record_events",
     "api_evidence.heartbeat",
-    "api_retention.forget",
+    "api_erasure.forget",
 }
 HARMLESS = {"pages_preferences.choose_language", "pages_preferences.choose_theme"}
 """They only change the language or the theme."""

@@ -2,13 +2,13 @@
 (`koyjabo.people.accounts.two_step.proofs`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
-from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.errors import InvalidInput, KoyJaboError
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Login
 from koyjabo.people.accounts.errors import (
@@ -25,9 +25,24 @@ from koyjabo.web.forms.forms import Form
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.flash import done
+from koyjabo.web.panel.pages import me
+from koyjabo.web.panel.server_page import ServerRow
 from koyjabo.web.schemas.bodies import Body
 
 bp = pages_blueprint("second_factor")
+
+
+class TwoStepRow(ServerRow):
+    """Who must use two-step login, on the page Server. An admin who requires it of others has it."""
+
+    def check(self, changes: Mapping[str, str]) -> None:
+        requires = changes.get("REQUIRE_TWO_FACTOR", "none") != "none"
+        if requires and account_services().enrolment.state(me()).second_factor_ms is None:
+            why = N_("Set up two-step login for your own account first.")
+            raise InvalidInput(details={"REQUIRE_TWO_FACTOR": why})
+
+
+TWO_STEP_ROWS = {"two-step": TwoStepRow()}
 
 
 class SecurityChange(NamedTuple):

@@ -4,6 +4,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.jobs.models import NightlyWork
+from koyjabo.counting.models import Visit
 from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.models import AuditLine
 from koyjabo.people.audit.queries import AuditRecord
@@ -30,6 +31,16 @@ def turn_on(session: Session, day: str, now_ms: int) -> None:
 
 def on_since_ms(session: Session) -> int | None:
     return session.scalar(select(NightlyWork.seen_ms).where(NightlyWork.name == BACKUP_WORK))
+
+
+def last(session: Session) -> AuditRecord | None:
+    """The record of the latest backup."""
+    return next(iter(audit.newest(session, (BACKUP_ACTION,), 1)), None)
+
+
+def last_and_oldest_visit(session: Session) -> tuple[AuditRecord | None, int | None]:
+    """The record of the latest backup, and the time of the oldest visit (ms, UTC); None without visits."""
+    return last(session), session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1))
 
 
 def verified(session: Session) -> AuditRecord | None:

@@ -21,8 +21,7 @@ from koyjabo.columns.columns import Columns, RowChange
 from koyjabo.counting.daily_people import visitor
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.counting.models import CLEARED_COLUMNS, MONTHLY_PREFIX, Visit
-from .old_row_queries import lock, lock_counters
-from .reduction_queries import COUNT_FORGOTTEN
+from koyjabo.upkeep.old_row_queries import COUNT_FORGOTTEN, lock, lock_counters
 
 ERASED_PREFIX = "~"
 """The first character of names that no visitor can have (specification: Register a visit)."""

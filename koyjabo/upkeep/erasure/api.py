@@ -10,7 +10,7 @@ from koyjabo.web.limits import limits
 from koyjabo.web.openapi.describe import describe
 from .erasure import Erasure
 
-bp = api_blueprint("retention")
+bp = api_blueprint("erasure")
 
 
 @bp.post("/visitor/forget")

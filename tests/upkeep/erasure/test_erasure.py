@@ -24,8 +24,8 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 from koyjabo.people.audit.audit import Audit
 from koyjabo.reports.community_people import Reports
-from koyjabo.upkeep.retention import cli, erasure
-from koyjabo.upkeep.retention.erasure import Erasure
+from koyjabo.upkeep.erasure import cli, erasure
+from koyjabo.upkeep.erasure.erasure import Erasure
 
 HERE, GONE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 ANDROID = "Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36"

@@ -12,7 +12,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.database.throttle import Throttle
-from koyjabo.base.jobs.running_jobs import ERASURE, RunningJobs
+from koyjabo.base.jobs.running_jobs import RunningJobs
 from koyjabo.base.models import SITE
 from koyjabo.columns.columns import Columns
 from koyjabo.people.audit import log
@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 VISITOR_SUBJECT = Subject("visitor", "", "")
 """Subject of the audit entry, which must not identify the erased visitor."""
 
+ERASURE_JOB = "erasure"
+ERASURE_JOBS = {ERASURE_JOB: N_("Erasing a visitor")}
 ERASURE_ACTIONS = {"visitor.forget": N_("Visitor data erased")}
 
 PATIENCE_S = 5.0
@@ -97,7 +99,7 @@ class Erasure:
 
     def _work(self, by: Actor, visitor_ids: list[str]) -> None:
         try:
-            with self._jobs.reported(ERASURE)(sum(map(self.count, visitor_ids)), "") as advance:
+            with self._jobs.reported(ERASURE_JOB)(sum(map(self.count, visitor_ids)), "") as advance:
                 for visitor_id in visitor_ids:
                     with suppress(UnknownVisitor):  # another request has erased the visitor in the meantime
                         advance(self._forget(by, visitor_id, advance))

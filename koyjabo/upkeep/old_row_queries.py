@@ -1,4 +1,4 @@
-"""Locks old rows before they change, stores how far they have been read, and replaces exact user agents."""
+"""Locks old rows before they change, and stores how far they have been read."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from koyjabo.base.database.json_rows import insert_sums
 from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import ids_between
 from koyjabo.base.models import Scope
-from koyjabo.base.network import user_agents
-from koyjabo.columns.columns import Columns
-from koyjabo.counting.models import Visit, Watermark
+from koyjabo.counting.models import ForgottenVisitors, Watermark
 
 OLD_ROWS_LOCK = 0x6B6F7966  # "koyf", a PostgreSQL advisory lock
 
@@ -19,14 +18,12 @@ LOCK_OLD_ROWS = text(f"SELECT pg_advisory_xact_lock({OLD_ROWS_LOCK})")
 
 OVERWRITE_DELETED_ROWS = text("PRAGMA secure_delete = ON")
 
+COUNT_FORGOTTEN = text(insert_sums(ForgottenVisitors, "(:scope, :by)"))
+
 STORE_POSITION = text("""
 INSERT INTO watermarks (name, upto, version) VALUES (:name, :upto, 0)
 ON CONFLICT (name) DO UPDATE SET upto = excluded.upto
 """)
-
-
-USER_AGENT_MARK = "user_agents"
-REPLACE_USER_AGENT = text("UPDATE visits SET user_agent = :user_agent WHERE id = :visit")
 
 
 class Stretch(NamedTuple):
@@ -69,20 +66,3 @@ def store_position(session: Session, name: str, rows: Sequence[Any], part: Stret
     if part.is_done:
         session.execute(STORE_POSITION, {"name": name, "upto": reached if newer is None else newer - 1})
     return Stretch(reached, part.last, part.is_done and newer is None)
-
-
-def replace_user_agents(session: Session, columns: Columns, before_ms: int, part: Stretch, size: int) -> Stretch:
-    """Replace exact user agents with the values that reports use, such as "Chrome on Android (phone)". Reads the next
-    `size` visits, and replaces those from before a moment. Returns the rest of the stretch.
-    """
-    lock(session)  # an erasure may lock the same visits in another order at the same time
-    query = select(Visit.__table__).where(Visit.id > part.after, Visit.id <= part.last)
-    rows = session.execute(query.order_by(Visit.id).limit(size)).all()
-    old = [row for row in rows if row.at_ms < before_ms and row.user_agent]
-    changes = [{"visit": row.id, "user_agent": user_agents.reduced(row.user_agent) or None} for row in old]
-    changed = [(row, new) for row, new in zip(old, changes, strict=True) if new["user_agent"] != row.user_agent]
-    if changed:
-        session.execute(REPLACE_USER_AGENT, [new for _, new in changed])
-        change = columns.change(session)
-        change.visits(change.read_differently(*zip(*changed, strict=True)))
-    return store_position(session, USER_AGENT_MARK, rows, part, size, lambda row: row.at_ms >= before_ms)
