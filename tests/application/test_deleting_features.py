@@ -79,7 +79,7 @@ def check(feature: str, tmp_path: Path) -> None:
     assert "serve" in done.stdout
 
 
-def test_the_feature_of_api_keys_can_be_deleted_with_its_folder_and_its_line(tmp_path, compiled):
+def test_the_feature_of_api_keys_can_be_deleted_by_its_folder_and_its_registration(tmp_path, compiled):
     check("integrations.api_keys", tmp_path)
 
 
@@ -87,7 +87,7 @@ OTHERS = "reports.share_links reports.weekly_report site.page_numbers site.badge
 
 
 @pytest.mark.long(
-    proved_by="application/test_deleting_features.py::test_the_feature_of_api_keys_can_be_deleted_with_its_folder_and_its_line"
+    proved_by="application/test_deleting_features.py::test_the_feature_of_api_keys_can_be_deleted_by_its_folder_and_its_registration"
 )
 @pytest.mark.parametrize("feature", OTHERS.split())
 def test_every_separate_feature_can_be_deleted_with_its_folder_and_its_line(feature, tmp_path, compiled):

@@ -111,7 +111,7 @@ def held(admin_tab, line):
     return requests
 
 
-def test_the_page_requests_a_part_that_changes_without_a_visit_once(admin_tab, line, held):
+def test_a_part_that_changes_without_a_visit_is_requested_once(admin_tab, line, held):
     moment = line.moment
     line.push(moment, parts={"chart": "another"})
     wait_for(admin_tab, lambda: held, "the chart is asked for")
@@ -136,7 +136,7 @@ def test_late_html_does_not_replace_newer_pushed_numbers(admin_tab, line, held):
     expect(stat(page, "upto")).to_have_text(f"{moment + 7:,}")
 
 
-def test_an_open_page_shows_a_total_that_was_set_to_less(admin_tab, line, site):
+def test_an_open_page_shows_a_total_that_an_admin_has_lowered(admin_tab, line, site):
     site.koyjabo("total", "set", "--new-epoch", "1234")
     later = site.register("reader", page="/fares")
     expect(stat(admin_tab, "upto")).to_have_text(f"{later.ordinal:,}")

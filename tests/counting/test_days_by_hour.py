@@ -57,7 +57,7 @@ def test_today_becomes_yesterday_at_midnight(site):
     assert day_of(site).today == of_hours(h0=1)
 
 
-def test_a_page_that_is_rendered_at_midnight_has_the_stats_of_its_day(site, monkeypatch):
+def test_a_page_rendered_at_midnight_has_the_stats_of_one_day(site, monkeypatch):
     come(site, "2025-12-16T23:59:58+06:00")
     visits = site.services[Visits]
 

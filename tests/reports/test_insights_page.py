@@ -120,7 +120,7 @@ def test_a_page_with_a_long_count_is_sent_first_and_its_parts_later(admin, monke
     assert "data-pending" not in admin.get("/admin/?range=all")
 
 
-def test_the_page_of_an_invalid_address_names_the_parameter_and_shows_the_view_without_it(admin):
+def test_an_invalid_parameter_is_named_and_the_page_shows_the_view_without_it(admin):
     for query in ("range=month&start=2025-01-01", "pge=/fares", "by=color", "granularity=year", "offset=-1"):
         page = admin.get(f"/admin/?{query}", 400)
         assert f"{query.partition('=')[0]}: " in words(page)

@@ -62,7 +62,7 @@ def test_a_view_of_past_days_ignores_a_new_visit(site):
     assert next_day.cells["figures.visits"] == [2]
 
 
-def test_a_view_sends_the_number_of_the_newest_visit_even_if_its_filters_exclude_the_visit(site):
+def test_a_view_sends_the_newest_visit_number_even_if_its_filters_exclude_that_visit(site):
     filtered = view(site, "range=today&page=/fares")
     filtered.events_after(0)
     ordinal = site.register("nusrat", page="/stops").ordinal

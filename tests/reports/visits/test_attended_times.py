@@ -96,7 +96,7 @@ def test_the_time_of_a_closed_tab_counts_once_while_an_earlier_tab_is_open(pages
     assert pages.attended() == {"1": (0, began_ms, "")}
 
 
-def test_a_span_that_another_worker_has_written_since_its_report_counts_once(pages):
+def test_a_span_counts_once_after_another_worker_has_written_it(pages):
     """The other worker is killed afterwards, and sends no further answer."""
     site, began_ms = pages.site, pages.site.time.ms
     site.register("ayesha", visitId="1")

@@ -44,7 +44,7 @@ def upload(admin: Reader, content: bytes, status: int = 303, **fields: str) -> s
     return admin.send("/admin/server/mark", status, mark=(BytesIO(content), "mark"), **fields)
 
 
-def test_the_colour_of_a_site_is_on_its_pages_and_badge_and_icons_and_share_picture(sqlite_database):
+def test_the_colour_of_a_site_is_on_its_pages_icons_badges_and_preview(sqlite_database):
     palette = palette_of(ORANGE)
     with Site(sqlite_database.url, SITE_COLOUR="F70", PUBLIC_URL="https://live.example.com") as site:
         for path in (*PAGES, "/embed"):
@@ -135,7 +135,7 @@ def test_the_form_of_a_refused_mark_is_shown_again_with_the_reason(site):
     assert site.services[SiteMarks].mark is None
 
 
-def test_every_server_of_a_site_shows_the_mark_that_one_has_stored(database):
+def test_every_server_of_a_site_shows_the_stored_mark(database):
     with Site(database.url) as one, Site(database.url) as other:
         one.services[SiteMarks].change(OPERATOR, mark_of(SVG))
         assert other.client.get(f"/mark/{mark_of(SVG).digest}.svg").data == mark_of(SVG).content
@@ -146,7 +146,7 @@ def test_every_server_of_a_site_shows_the_mark_that_one_has_stored(database):
 
 
 @pytest.mark.both_kinds
-def test_admins_of_two_servers_change_the_mark_at_once_and_both_servers_show_the_last_one(database):
+def test_all_servers_show_the_last_of_two_simultaneous_changes_of_the_mark(database):
     marks = [mark_of(png(width)) for width in (1, 2, 3)]
     with Site(database.url) as one, Site(database.url) as other, ThreadPoolExecutor(4) as admins:
         both = one.services[SiteMarks], other.services[SiteMarks]

@@ -124,7 +124,7 @@ def test_a_recount_reads_a_single_moment_and_delays_no_visits(site, admin, pause
     assert actions(site, admin) == [RECOUNT_ENDED, RECOUNT_BEGUN]
 
 
-def test_a_recount_keeps_its_lease_while_it_runs_and_ends_without_a_result_after_losing_it(site, admin, pause):
+def test_a_recount_renews_its_lease_and_ends_without_a_result_after_losing_it(site, admin, pause):
     with Site(site.database_url, site.time) as other:
         other.services[Recounts].begin(admin)
         for passed_s, begun in ((50, 1), (50, 1), (61, 2)):
