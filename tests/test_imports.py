@@ -364,7 +364,7 @@ def test_no_module_has_more_than_400_lines_and_no_function_more_than_40():
     assert {place: n for place, n in functions.items() if n > MAX_LINES_OF_A_FUNCTION} == {}
 
 
-def test_a_class_name_means_one_thing():
+def test_a_class_name_is_used_only_once():
     classes = Counter(node.name for module in FILES for node in tree(module).body if isinstance(node, ast.ClassDef))
     assert sorted(name for name, n in classes.items() if n > 1) == []
 

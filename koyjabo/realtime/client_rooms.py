@@ -39,7 +39,7 @@ class SocketioClient(str):
 
 
 class ClientRooms(socketio.Manager):
-    """The rooms of this worker. Methods that begin with `basic_` are called by python-socketio."""
+    """The rooms of this worker. python-socketio calls the methods that begin with "basic"."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

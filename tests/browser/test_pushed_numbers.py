@@ -51,7 +51,7 @@ def test_the_server_pushes_numbers_and_the_page_requests_lists_with_new_values(a
     expect(older).to_have_count(0)
 
 
-def test_the_numbers_of_a_view_are_not_put_into_the_next_view(admin_tab, site):
+def test_the_numbers_of_an_earlier_view_are_not_shown_in_the_next_view(admin_tab, site):
     page, held, pushed = admin_tab, [], []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: pushed.append(frame)))
     open_live(page, "/admin/?compare=none")

@@ -38,7 +38,7 @@ def test_a_usual_day_is_the_mean_of_the_same_weekdays_that_had_visits(site):
     assert day_of(site) == DayByHour(9, of_hours(h0=1, h9=1), of_hours(h9=2, h23=0), yesterday=2)
 
 
-def test_a_community_has_its_own_hours(site):
+def test_a_community_has_separate_sums_by_hour(site):
     community = Cast(site).community()
     for moment in ("2025-12-02T09:00:00+06:00", "2025-12-09T09:00:00+06:00", "2025-12-16T09:00:00+06:00"):
         site.time.go_to(moment)

@@ -107,7 +107,7 @@ def test_a_whole_list_can_be_searched_and_has_slices(admin, monkeypatch):
     assert PART.findall(admin.get(link(second, "back")))[-1] == "communities"
 
 
-def test_a_page_with_a_long_count_is_sent_first_and_its_parts_later(admin, monkeypatch):
+def test_a_page_that_needs_a_long_count_is_sent_before_its_parts(admin, monkeypatch):
     monkeypatch.setattr(view, "MAX_VISITS_AT_ONCE", 10)
     page = admin.get("/admin/?page=/fares&range=all")
     pending = re.findall(r'data-part="(\w+)"[^>]* data-pending', page)

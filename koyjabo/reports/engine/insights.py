@@ -188,6 +188,6 @@ class Insights:
         return result
 
     def _names(self, dimension: str, values: list[str]) -> dict[str, Community]:
-        """Return the communities among the values, by the keys that `labels.community_of` returns."""
+        """Return the communities that the values refer to, by the result of `labels.community_of`."""
         keys = {key for value in values if (key := labels.community_of(dimension, value))}
         return self._database.read(snapshot_queries.named_communities, keys, self._is_public) if keys else {}

@@ -103,7 +103,7 @@ def test_a_message_that_redis_did_not_return_in_time_is_never_delivered_later(di
         assert received == ["found"]
 
 
-def test_a_redis_that_does_not_know_a_script_receives_its_text(redis_server):
+def test_redis_receives_the_text_of_an_unknown_script(redis_server):
     client = connect(redis_server.url)
     add = Script(client, "return redis.call('INCRBY', KEYS[1], ARGV[1])")
     assert [add(["a"], [1]), add(["a"], [1])] == [1, 2]

@@ -168,7 +168,7 @@ def test_a_range_of_addresses_excludes_its_upper_bound(monkeypatch, tmp_path):
     assert [network(f"198.51.100.{n}") for n in (7, 8, 11, 12)] == ["other", "datacentre", "datacentre", "other"]
 
 
-def test_an_own_address_is_recognized_in_every_spelling():
+def test_an_address_of_the_operator_is_recognized_in_every_spelling():
     owners = AddressOwners(own=lambda: [ip_network("203.0.113.0/24"), ip_network("2001:db8::/64")])
     own = (
         "203.0.113.7",

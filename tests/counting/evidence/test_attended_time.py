@@ -51,7 +51,7 @@ def test_overlapping_tabs_and_heartbeats_count_once_per_visit(worker):
     assert (worker.attended_s("1"), worker.attended_s("2")) == (15, 10)
 
 
-def test_a_span_without_a_visit_id_belongs_to_the_newest_visit_when_it_began(worker):
+def test_a_span_without_a_visit_id_belongs_to_the_newest_visit_at_its_beginning(worker):
     worker.site.register(visitId="1")
     worker.open("socket")
     worker.time.pass_(seconds=5)

@@ -51,7 +51,7 @@ def test_a_login_finds_the_account_in_any_spelling_of_the_email(site):
     assert log_in(site, email="jose\u0301@example.com", password="pa\u0308sswo\u0308rd").id == person.id
 
 
-def test_a_signup_with_an_invalid_field_is_refused_by_the_fields_name(site):
+def test_a_signup_with_an_invalid_field_names_the_field(site):
     for field, values in BAD.items():
         for bad in values:
             assert_error(post(site, **{field: bad}), 400, "invalid_input", field)

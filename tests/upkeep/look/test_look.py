@@ -191,7 +191,7 @@ FUNCTIONS = [
 """The beginnings of values that another file could be loaded by."""
 
 
-def test_a_costly_part_of_a_drawing_is_refused_by_name():
+def test_a_costly_part_of_a_drawing_is_refused_and_named():
     for part, content in REFUSED.items():
         with pytest.raises(InvalidInput) as refused:
             mark_of(content)
@@ -202,7 +202,7 @@ def test_a_costly_part_of_a_drawing_is_refused_by_name():
                 mark_of(drawing(f'<linearGradient id="a"/><g style="fill:{function}({file} 1x)"/>'))
 
 
-def test_a_drawing_keeps_what_draws_it_and_loses_metadata_and_comments_and_foreign_namespaces():
+def test_a_drawing_keeps_its_shapes_and_loses_metadata_comments_and_foreign_namespaces():
     """Inkscape, Illustrator and Figma write such files."""
     gradient = '<linearGradient id="a"><stop offset="0" style="stop-color:#123;stop-opacity:1"/></linearGradient>'
     other = '<radialGradient id="b" xlink:href="#a" gradientUnits="userSpaceOnUse"/>'
@@ -221,7 +221,7 @@ def test_a_drawing_keeps_what_draws_it_and_loses_metadata_and_comments_and_forei
 
 
 @pytest.mark.long(
-    proved_by="upkeep/look/test_look.py::test_a_drawing_keeps_what_draws_it_and_loses_metadata_and_comments_and_foreign_namespaces"
+    proved_by="upkeep/look/test_look.py::test_a_drawing_keeps_its_shapes_and_loses_metadata_comments_and_foreign_namespaces"
 )
 def test_every_icon_of_a_well_known_set_is_a_mark():
     icons = [*(ROOT / "node_modules" / "lucide-static" / "icons").glob("*.svg")]
@@ -231,7 +231,7 @@ def test_every_icon_of_a_well_known_set_is_a_mark():
         assert mark_of(mark.content) == mark
 
 
-def test_a_stored_mark_that_is_refused_is_left_out_until_the_operator_removes_it(site):
+def test_a_stored_mark_that_is_now_refused_is_not_shown(site):
     site.services[SiteMarks].change(OPERATOR, mark_of(SVG))
     site.rows("UPDATE site_marks SET digest = 'other', content = :content", content=REFUSED["<script>"])
     site.services[SiteMarks].refresh()

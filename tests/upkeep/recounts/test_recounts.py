@@ -68,7 +68,7 @@ def pause(monkeypatch):
     pause.over.set()
 
 
-def test_the_total_is_not_set_after_a_visit_that_came_first(site, monkeypatch):
+def test_a_total_is_not_set_if_a_visit_arrives_first(site, monkeypatch):
     actor = recounts.audit.actor
 
     def visited(*arguments):
