@@ -103,7 +103,7 @@ def shown(after: dict[str, Any]):
         (lambda journal: check_sums(journal, (2,) * 7 + (3,)), "3"),
     ],
 )
-def test_only_what_contradicts_the_responses_is_a_breach(journal, check, what):
+def test_only_a_contradiction_of_the_responses_counts_as_a_breach(journal, check, what):
     check(journal)
     breaches = "; ".join(breach.what for breach in journal.breaches)
     assert what in breaches

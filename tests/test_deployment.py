@@ -127,7 +127,7 @@ def test_the_render_file_sets_only_known_settings_and_closes_its_databases_to_th
         assert "value" not in variables[name]
 
 
-def test_the_fly_file_has_one_machine_that_never_stops_and_keeps_its_data_on_a_volume():
+def test_the_fly_file_has_one_permanent_machine_with_its_data_on_a_volume():
     settings = tomllib.loads((ROOT / "deploy" / "fly.toml").read_text())
     (volume,), variables, service = settings["mounts"], settings["env"], settings["http_service"]
     assert set(variables) <= SETTINGS

@@ -374,7 +374,7 @@ def test_no_line_of_a_template_has_more_than_160_characters():
     assert [line for line in lines if len(line[1]) > MAX_CHARACTERS_OF_A_TEMPLATE_LINE] == []
 
 
-def test_a_class_name_means_one_thing():
+def test_a_class_name_is_used_only_once():
     classes = Counter(node.name for module in FILES for node in tree(module).body if isinstance(node, ast.ClassDef))
     assert sorted(name for name, n in classes.items() if n > 1) == []
 

@@ -40,7 +40,7 @@ from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.visits import visit_list
 
 
-def test_a_new_dimension_is_in_reports_in_its_own_order_on_the_page_and_in_the_export(site):
+def test_a_new_dimension_appears_in_its_order_in_reports_pages_and_exports(site):
     site.time.go_to("2026-11-30T12:00:00+06:00")  # a Monday
     site.register("ayesha")
     site.time.pass_(hours=24)
@@ -171,7 +171,7 @@ from koyjabo.realtime.line_sink import LineSink
 from koyjabo.realtime.services import RealtimeServices
 
 
-def test_a_new_number_is_on_the_home_page_and_in_the_api_and_reaches_a_new_transport(site):
+def test_a_new_number_appears_on_the_home_page_in_the_api_and_in_events(site):
     site.register("ayesha")
     assert site.stats()["activeLocations"] == 1
     assert 'data-stat="activeLocations"' in site.client.get("/", headers={"Accept": "text/html"}).text

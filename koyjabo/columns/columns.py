@@ -19,7 +19,7 @@ __all__ = ["ColumnReading", "Columns", "LengthCounts", "RowChange", "RowState"]
 
 
 class ColumnReading:
-    """What one snapshot of the database has."""
+    """The contents of one snapshot of the database."""
 
     def __init__(self, session: DatabaseSession, sums: RunningSums) -> None:
         self._session, self._sums = session, sums
@@ -60,8 +60,8 @@ class Columns:
         self._sums, self._writer, self._events = sums, writer, events
 
     def read(self, session: DatabaseSession, is_kept: bool = True) -> ColumnReading:
-        """Return what a snapshot has. Only the thread for scans may use its `sums`, unless `is_kept` is False. Then
-        they are computed from all rows, and forgotten with the result.
+        """Return the contents of a snapshot. Only the thread for scans may use its `sums`, unless `is_kept` is False.
+        Then they are computed from all rows, and forgotten with the result.
         """
         return ColumnReading(session, self._sums if is_kept else self._sums.fresh())
 

@@ -30,8 +30,8 @@ class RowChange:
         block_queries.correct(self._session, VISIT_BLOCKS, ids, row_queries.visits(self._parser))
 
     def read_differently(self, rows: Iterable[Any], changes: Iterable[Mapping[str, Any]]) -> set[int]:
-        """Return the ids of the visits that have other values in reports after these changes of their columns. `rows`
-        have all columns, from before.
+        """Return the ids of the visits whose values in reports are affected by these changes. `rows` have all columns
+        as they were before.
         """
         of, changed = self._parser.of, zip(rows, changes, strict=True)
         return {row.id for row, new in changed if of(row._mapping) != of({**row._mapping, **new})}
@@ -43,7 +43,7 @@ class RowChange:
         block_queries.remove_blocks(self._session, VISIT_BLOCKS, after, upto)
 
     def most_events(self, after: int, upto: int) -> None:
-        """Do what `most_visits` does, for events."""
+        """Like `most_visits`, for events."""
         block_queries.remove_blocks(self._session, EVENT_BLOCKS, after, upto)
 
     def rename_events(self, visitor_id: str, name: str, size: int) -> int:
@@ -57,5 +57,5 @@ class RowChange:
         event_queries.reduce(self._session, names)
 
     def reduce_events_of_visits(self, names: Sequence[tuple[int, str]]) -> None:
-        """Do what `reduce_events` does, by the ids of the events' visits, in order. The caller has locked events."""
+        """Like `reduce_events`, but by the ids of the events' visits, in order. The caller has locked events."""
         event_queries.reduce_of_visits(self._session, names)

@@ -1,4 +1,4 @@
-"""Judges the system's clock: it may be wrong, in doubt, or ahead (decision 130)."""
+"""Decides whether the system's clock is right, wrong, in doubt or ahead (decision 130)."""
 
 import logging
 from collections.abc import Callable, Collection, Sequence
@@ -17,22 +17,24 @@ log = logging.getLogger(__name__)
 
 RIGHT_CLOCK, DOUBTED_CLOCK, WRONG_CLOCK = CLOCK_VERDICTS = ("right", "doubt", "wrong")
 CLOCK_ANSWER, VISITS_ANSWER = "clock", "visits"
-"""What is right in a doubt."""
+"""Answers to a doubt: whether the clock or the visits are right."""
 
 BY_KERNEL, BY_TIME = "kernel", "time"
-"""What has answered, if no admin has."""
+"""How a doubt was answered without an admin."""
 
 DOUBT_WAIT_MS, LEAD_WAIT_MS = 10 * MINUTE_MS, DAY_MS
-"""How long a doubt lasts, and how long nothing is removed after the clock went ahead, ms."""
+"""How long a doubt lasts, and how long no row is removed after the clock jumped ahead, ms."""
 
 STATE_STORE_MS = 5_000
-"""Interval between writes of how long a state has lasted, ms."""
+"""Interval for storing how long a state has lasted, ms."""
 
 ANSWER_KEPT_MS = {CLOCK_ANSWER: DAY_MS, VISITS_ANSWER: 30 * DAY_MS}
-"""How far the clock may show another time than when it was answered, so that the answer still holds, ms."""
+"""How far the clock may move from the time of an answer before the answer expires, ms."""
 
 READ_INTERVAL_MS = 1_500
-"""After this time, the next tick reads the database, ms: every 2 s. While something is unclear, every tick does."""
+"""Minimum time between two reads of the database, ms. Ticks are 1 s apart, so one in two reads; while the clock is
+unclear, each one.
+"""
 
 SET_CLOCK = "Set the machine's clock from the network (NTP)"
 
@@ -48,7 +50,7 @@ class ClockReading(NamedTuple):
 
 
 class Wait:
-    """How long a state has lasted, also over restarts."""
+    """How long a state has lasted, across restarts."""
 
     def __init__(self, name: str, state: StoredState, elapsed_ms: int) -> None:
         self.name = name
@@ -88,12 +90,12 @@ class ClockWatch:
         self._ahead: Wait | None = None
         self.reading = ClockReading(RIGHT_CLOCK, 0, 0)
         self.due_answer = ""
-        """What answers the doubt now: BY_KERNEL, BY_TIME or "" if nothing does."""
+        """What answers the current doubt: BY_KERNEL, BY_TIME, or "" for nothing."""
         clock.allows_removal = False
 
     @property
     def answer(self) -> StoredState:
-        """The latest answer that still holds, or one without an answer."""
+        """The latest answer that is still valid; empty if there is none."""
         answer = self._facts.state(ANSWER_STATE) if self._facts else StoredState()
         off_ms = abs(self._clock.system_ms() - answer.at_ms)
         return answer if answer.answer and off_ms < ANSWER_KEPT_MS[answer.answer] else StoredState()
@@ -108,7 +110,7 @@ class ClockWatch:
         return self._doubt.state if self._doubt else StoredState()
 
     def tick(self, reads: bool = False) -> None:
-        """Judge the clock. With `reads`, by what the database knows now. Never raises."""
+        """Update the reading. With `reads`, read the database first. Never raises."""
         elapsed_ms = self._clock.elapsed_ms()
         is_unclear = self._doubt or self._ahead or self._facts is None
         if reads or is_unclear or elapsed_ms - self._read_ms >= READ_INTERVAL_MS:
@@ -146,7 +148,7 @@ class ClockWatch:
         return {CLOCK_ANSWER: RIGHT_CLOCK, VISITS_ANSWER: WRONG_CLOCK}.get(self.answer.answer, DOUBTED_CLOCK)
 
     def _hold(self, facts: ClockFacts, counter: CounterSnapshot, system_ms: int, newest_ms: int) -> None:
-        """Let time go on from the newest visit, and count how long."""
+        """Continue the time from the newest visit, and measure how long this lasts."""
         elapsed_ms = self._clock.elapsed_ms()
         if self._doubt is None:
             state = facts.state(DOUBT_STATE)
@@ -169,14 +171,14 @@ class ClockWatch:
         return BY_TIME if self.doubt.waited_ms >= DOUBT_WAIT_MS and self._has_majority() else ""
 
     def _has_majority(self) -> bool:
-        """Whether more machines show the time of this one than show the time of the visits."""
+        """Whether more machines agree with this machine's clock than with the time of the visits."""
         reading = self.reading
         others = self._others()
         agreeing = sum(abs(worker.clock_ms - reading.system_ms) <= DAY_MS for worker in others)
         return 1 + agreeing > sum(reading.newest_ms - worker.clock_ms <= DAY_MS for worker in others)
 
     def _others(self) -> Collection[Worker]:
-        """A worker of each other machine."""
+        """The reports of the other machines, one worker each."""
         own = machine_id()
         others = (worker for worker in self._workers() if worker.clock_ms and worker.machine != own)
         return {worker.machine: worker for worker in others}.values()
@@ -195,7 +197,7 @@ class ClockWatch:
             self._end_lead(system_ms)
 
     def _begin_lead(self, stored: StoredState, known_ms: int, system_ms: int) -> None:
-        """Go on with the stored state of before a restart, or compare the clock with the latest known time."""
+        """Continue the state from before a restart, or else compare the clock with the latest known time."""
         state = StoredState(system_ms, max(known_ms, stored.known_ms if stored.known_ms <= system_ms else 0))
         if stored.at_ms and _leads(stored, system_ms):
             state = stored

@@ -178,4 +178,4 @@ class SharedHighWater:
         """Share all marks again, because the shared ones may have been lost."""
 
     def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:
-        """Do what `HighWater.replace` does, for all workers. Does not wait."""
+        """Like `HighWater.replace`, for all workers. Does not wait."""

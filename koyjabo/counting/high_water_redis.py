@@ -103,9 +103,9 @@ class RedisHighWater(SharedHighWater):
                 self._high_water.merge({SITE: _parse(site)})
 
     def _reply(self, request: str) -> None:
-        """Share all marks, since Redis may have lost some.
+        """Share all marks again at another worker's request, because Redis may have lost some.
 
-        A commit that these marks do not cover is looked up again before it is acknowledged (`HighWater.rounds`).
+        A commit above these marks is looked up again before it is acknowledged (`HighWater.rounds`).
         """
         self._high_water.rounds += 1
         self._high_water.unshare()

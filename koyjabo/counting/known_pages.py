@@ -1,4 +1,4 @@
-"""The pages that this worker has stored lately, so that one address cannot make the server keep any number of names."""
+"""The pages that this worker has stored recently. They limit how many new names one address can add."""
 
 from typing import Protocol
 

@@ -28,7 +28,7 @@ from .visits import Visits
 
 
 def add_services(base: Base) -> None:
-    """Add the services. A CounterSnapshot has the site's current numbers. Needs an application context. Raises
+    """Add the services, and the site's current numbers as a CounterSnapshot. Needs an application context. Raises
     LedgerUnavailable.
     """
     settings, database, clock = base.settings, base.database, base.clock

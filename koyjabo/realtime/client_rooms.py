@@ -40,7 +40,7 @@ class SocketioClient(str):
 
 
 class ClientRooms(socketio.Manager):
-    """The rooms of this worker. Methods whose names begin with "basic" are called by python-socketio."""
+    """The rooms of this worker. python-socketio calls the methods that begin with "basic"."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

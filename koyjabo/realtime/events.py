@@ -104,7 +104,7 @@ class DashboardUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PanelUpdate:
-    """The site's stats, without locations. If `is_whole` is set, pages request again what else they show."""
+    """The site's stats, without locations. If `is_whole` is set, pages request all their other content again."""
 
     type: ClassVar[str] = "panel_update"
     stats: Mapping[str, Any]

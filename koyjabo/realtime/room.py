@@ -143,7 +143,7 @@ class EventRoom:
         return max(interval_s, REST_PER_CPU_TIME * took.cpu_s, REST_PER_ELAPSED_TIME * took.elapsed_s)
 
     def _send(self, event: RoomEvent) -> None:
-        """Send an event to the members who get it."""
+        """Send an event to the room's members."""
         self._send_to(self._name, event)
 
     def _send_to(self, room: str, event: RoomEvent) -> None:

@@ -1,4 +1,4 @@
-"""What the code on Connect is for."""
+"""The kinds of code that the page Connect offers."""
 
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.registry import Registry
@@ -12,4 +12,4 @@ LOOKS = Registry(
         "pixel": N_("no scripts"),
     }
 )
-"""Labels by look, of the looks that need no other feature. Features fill in theirs."""
+"""Labels by kind, of the kinds that need no other feature. Features add theirs."""

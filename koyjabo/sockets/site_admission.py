@@ -29,8 +29,8 @@ def admit(
     """Match a socket with its visitor, and admit it to the room `stats`. `sent` contains the `visitorId` and `visitId`.
 
     `source` knows when the connection was last heard from. `is_said` means that the client declared its visit
-    anonymous. The first event includes the effect of opening the socket. Returns False if the client disconnected
-    before it was admitted. Raises TooManyRequests if its visitor has too many sockets.
+    anonymous. The first event already counts this socket. Returns False if the client disconnected before it was
+    admitted. Raises TooManyRequests if its visitor has too many sockets.
     """
     sockets = services[VisitorSockets]
     is_anonymous = services[Anonymity].is_requested(request.environ, is_said)

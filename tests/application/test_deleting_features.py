@@ -97,7 +97,7 @@ def check(feature: str, tmp_path: Path, words: str = "") -> None:
     assert "serve" in done.stdout
 
 
-def test_the_feature_of_api_keys_can_be_deleted_with_its_folder_and_its_line(tmp_path, compiled):
+def test_the_feature_of_api_keys_can_be_deleted_by_its_folder_and_its_registration(tmp_path, compiled):
     check("integrations.api_keys", tmp_path)
 
 

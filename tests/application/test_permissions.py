@@ -192,7 +192,7 @@ NOT_LET_IN = (401, 403, 405, 500, 502)
 
 
 @pytest.mark.parametrize("least", LET_IN)
-def test_a_caller_with_the_permission_is_let_in(site, cast, callers, least):
+def test_a_caller_with_the_permission_is_admitted(site, cast, callers, least):
     wrong = {}
     for endpoint in endpoints(least):
         if endpoint in ENDS_SESSIONS:
@@ -223,7 +223,7 @@ class HeldBack(io.BytesIO):
         return super().readinto(buffer)
 
 
-def test_a_permission_that_is_revoked_while_a_form_is_being_sent_is_gone(site):
+def test_a_permission_revoked_while_a_form_is_being_sent_is_not_used(site):
     reader: Reader = panel(site, "slow")
     before = last_line(site)
     lose = "UPDATE users SET is_admin = false WHERE email = 'slow@example.com'"

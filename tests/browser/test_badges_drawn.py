@@ -25,7 +25,7 @@ MEASURE = """
     proved_by="site/badges/test_badges.py::test_a_text_in_another_script_is_not_stretched_and_fits_into_its_shape"
 )
 @pytest.mark.parametrize("style", drawing.STYLES)
-def test_the_texts_of_a_badge_lie_inside_their_shapes_and_are_hardly_stretched(page, style):
+def test_a_badge_drawn_by_a_browser_has_hardly_stretched_texts(page, style):
     labels = (*VALUE_LABELS["en"].values(), *VALUE_LABELS["bn"].values(), *OTHERS)
     images = [drawing.badge(label, number, "#006a4e", style, "bn") for label in labels for number in NUMBERS]
     texts = page.evaluate(MEASURE, images)

@@ -134,7 +134,7 @@ IN_DATABASE = """
 """
 
 
-def test_visits_and_events_wait_in_the_database_and_are_sent_once_there_is_a_network(host_page, site):
+def test_visits_and_events_wait_in_the_browser_until_the_network_is_back(host_page, site):
     host_page.route("**/api/**", lambda route: route.abort())
     before, events = site.stats().total, "SELECT count(*) FROM events WHERE name = 'stored'"
     begin(host_page, site)

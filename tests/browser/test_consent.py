@@ -166,7 +166,7 @@ def visits_of(first: Seen, again: Seen, next_session: Seen) -> str:
 
 QUICK = "element-counts-false"
 FURTHER = pytest.mark.long(
-    proved_by="browser/test_consent.py::test_chromium_stores_and_sends_what_the_table_about_consent_says"
+    proved_by="browser/test_consent.py::test_chromium_stores_and_sends_only_the_entries_of_the_consent_table"
 )
 CASES = [
     pytest.param(row, use, id=name, marks=() if name == QUICK else FURTHER)
@@ -176,7 +176,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("row", "use"), CASES)
-def test_chromium_stores_and_sends_what_the_table_about_consent_says(visitor, row, use):
+def test_chromium_stores_and_sends_only_the_entries_of_the_consent_table(visitor, row, use):
     stored, sent, visits = ROWS[row]
     openings = []
     for place in ("first", "again", "next session"):
@@ -189,7 +189,7 @@ def test_chromium_stores_and_sends_what_the_table_about_consent_says(visitor, ro
     assert (ids_of(*openings), visits_of(*openings)) == (sent, visits)
 
 
-def test_a_page_that_does_not_count_sends_the_id_that_an_earlier_page_has_stored(visitor):
+def test_a_page_that_does_not_count_sends_an_id_that_is_already_stored(visitor):
     counted = visitor.open(element(), sends=True, counts=True)
     visitor.open_tab()
     shown = visitor.open(element('counts="false"'), sends=True, counts=False)
@@ -231,6 +231,6 @@ def test_a_snippet_stores_what_its_heading_promises_and_counts_one_visit(visitor
     assert [visitor.partition("_")[0] for visitor in opened] == kinds
 
 
-def test_each_row_of_the_table_has_a_use_and_every_snippet_has_a_promise():
+def test_each_row_of_the_consent_table_has_an_example_and_each_snippet_a_promise():
     assert ROWS.keys() == USES.keys()
     assert [promise for promise, _ in SNIPPETS] == [*PROMISES]

@@ -24,7 +24,7 @@ def frame(site, query: str) -> str:
     return f'<iframe src="http://localhost:{site.port}/embed?{query}" sandbox="allow-scripts"></iframe>'
 
 
-def test_the_line_that_connect_copies_shows_a_live_number_on_another_site(new_device, session, site, other_site):
+def test_the_snippet_from_connect_shows_a_live_number_on_another_site(new_device, session, site, other_site):
     device = new_device(storage_state=session, permissions=["clipboard-read", "clipboard-write"])
     page = device.open("/admin/connect")
     button = page.locator("#build-code [data-copy]")
@@ -96,7 +96,7 @@ def test_an_element_reserves_space_only_until_its_number_arrives(host_page, site
     assert number(host_page, 2).evaluate(WIDTHS)[0] > 20
 
 
-def test_an_element_with_an_unknown_value_reserves_no_space_and_is_named_once_on_the_console(device, host_page, site):
+def test_an_element_with_an_unknown_value_reserves_no_space_and_warns_once(device, host_page, site):
     device.console.clear()
     host_page.set_content(
         f"{'<koyjabo-count value=unique></koyjabo-count>' * 2}<koyjabo-count></koyjabo-count>{tag(site)}"
@@ -166,7 +166,7 @@ AGREEMENTS = [
 ]
 
 
-def test_a_page_that_asks_first_counts_once_the_visitor_agrees(host_page, site, other_site):
+def test_a_page_that_asks_for_consent_counts_once_the_visitor_agrees(host_page, site, other_site):
     for agree in AGREEMENTS:
         host_page.goto(other_site)
         host_page.evaluate("localStorage.clear(); sessionStorage.clear()")
@@ -219,7 +219,7 @@ REFLECTED = """
 """
 
 
-def test_the_attributes_of_an_element_are_properties_before_and_after_its_script_has_come(host_page, site):
+def test_the_attributes_of_an_element_are_properties_before_and_after_its_script_loads(host_page, site):
     site.register("somebody", page="/posts/1")
     views = site.get("/api/pages?path=/posts/1").json()["pages"][0]["views"]
     host_page.set_content("<koyjabo-count counts=false>none</koyjabo-count>")
@@ -241,7 +241,7 @@ def test_the_attributes_of_an_element_are_properties_before_and_after_its_script
     expect(number(host_page)).to_have_text(str(views).translate(BENGALI))
 
 
-def test_false_is_false_as_templates_write_it_and_other_words_are_named_with_data_debug(device, host_page, site):
+def test_an_attribute_accepts_every_spelling_of_false_and_warns_of_other_words(device, host_page, site):
     before = site.stats().total
     device.console.clear()
     elements = (
@@ -324,7 +324,7 @@ def script(site) -> str:
     return f"http://localhost:{site.port}/static/js/koyjabo-count.all.js"
 
 
-def test_the_classic_script_knows_its_server_when_its_tag_is_gone(host_page, site):
+def test_the_classic_script_finds_its_server_after_its_tag_is_removed(host_page, site):
     before = site.stats().total
     host_page.set_content("<koyjabo-count></koyjabo-count>")
     host_page.evaluate(INJECTED, script(site))
@@ -334,7 +334,7 @@ def test_the_classic_script_knows_its_server_when_its_tag_is_gone(host_page, sit
     assert site.stats().total == before + 2
 
 
-def test_a_copy_of_the_classic_script_needs_no_other_file(page, site, other_site):
+def test_a_single_file_is_enough_for_a_copy_of_the_classic_script(page, site, other_site):
     """The policy of the page allows no script of the server."""
     copy = page.request.get(script(site)).text()
     assert copy.isascii(), "copies lose their encoding"

@@ -36,7 +36,7 @@ digit has moved, in px.
 RESTS = "[rolls, shown.querySelector('.rolling') ? 'rolling' : shown.textContent]"
 
 
-def test_the_digits_of_a_number_rest_between_two_rolls_and_keep_up_with_the_visits(new_device):
+def test_the_rolling_digits_pause_between_changes_and_keep_up_with_the_visits(new_device):
     frozen = new_device(**MOVES).context.new_page()  # the live home page, whose clock only the test moves
     frozen.clock.install()
     visit(frozen)

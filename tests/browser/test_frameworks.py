@@ -115,7 +115,7 @@ def test_an_element_that_a_framework_removes_and_adds_again_is_one_visit(shop, s
     assert site.stats().total == before + 2
 
 
-def test_the_element_in_react_counts_page_views_as_soon_as_its_views_property_is_true(shop):
+def test_the_element_in_react_counts_page_views_once_its_views_property_is_true(shop):
     first, second, third, fourth = paths = [f"views/{number}" for number in range(4)]
     shop.open(first, "react19")
     shop.show(value="page", views=False)
@@ -134,7 +134,7 @@ def test_the_element_in_react_counts_page_views_as_soon_as_its_views_property_is
     assert [shop.views(path) for path in paths] == [1, 0, 1, 1]
 
 
-def test_the_text_false_counts_nothing_in_an_element_that_comes_before_its_class(shop, site):
+def test_an_element_with_the_text_false_counts_nothing_before_its_class_is_loaded(shop, site):
     """Without a class, React 19 and Preact take `false` for an attribute that is missing."""
     before = site.stats().total
     shop.open("shop", "react19", has_element=False)
@@ -145,7 +145,7 @@ def test_the_text_false_counts_nothing_in_an_element_that_comes_before_its_class
     shop.shows(before + 1)
 
 
-def test_a_module_that_an_effect_of_react_starts_twice_is_live_and_counts_one_visit(shop, site):
+def test_a_module_that_react_starts_twice_is_live_and_counts_one_visit(shop, site):
     before = site.stats().total
     shop.open("shop", "react19-effect", has_element=False)
     text = shop.page.locator("main")

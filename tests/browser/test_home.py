@@ -104,7 +104,7 @@ def line_says(page, words: str) -> None:
     expect(page.locator("[data-line]")).to_contain_text(words)
 
 
-def test_the_home_page_shows_that_the_server_is_away_and_is_right_when_the_server_is_back(page, site):
+def test_the_home_page_shows_an_outage_of_the_server_and_is_right_afterwards(page, site):
     visit(page)
     line_says(page, "Live")
     before = site.stats().total
@@ -118,7 +118,7 @@ def test_the_home_page_shows_that_the_server_is_away_and_is_right_when_the_serve
     total_is(page, missed)
 
 
-def test_a_status_of_500_is_a_warning_on_the_console_and_the_number_comes_from_get(page, device, site):
+def test_a_registration_with_status_500_logs_a_warning_and_shows_the_number_from_get(page, device, site):
     lines, totals = set(), set()
 
     def keep(route) -> None:

@@ -47,7 +47,7 @@ def test_the_disc_opens_for_a_minute_on_every_page_at_a_milestone(new_device, si
     expect(late.locator("[data-ways]")).to_have_attribute("data-title", "Visit no. 4,008 on Koy Jabo")
 
 
-def test_a_page_that_slept_through_a_milestone_does_not_open_the_disc_later(new_device, site):
+def test_a_page_suspended_during_a_milestone_does_not_open_the_disc_later(new_device, site):
     page = live(new_device().open())
     page.evaluate(LATE)
     expect(page.locator(OPEN)).to_have_count(0)

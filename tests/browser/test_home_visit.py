@@ -84,7 +84,7 @@ def follows_its_number(page, site, url: str) -> None:
     expect(page.locator("[data-next]")).to_have_text("Open Koy Jabo")  # this session has a number
 
 
-def test_a_visit_changes_the_total_the_light_the_hour_and_the_locations_on_other_pages(new_device, site):
+def test_a_visit_updates_the_total_the_hours_and_the_locations_on_other_pages(new_device, site):
     page = live(new_device(**MOVES, extra_http_headers={"X-Forwarded-For": OSAKA}).open())
     expect(page.locator("[data-day] .plot")).to_have_attribute("role", "slider")
     wait_for(page, lambda: page.evaluate(RESTS), "it has beaten for this page's own visit")

@@ -80,7 +80,7 @@ def check_lines_of_rows(page, bars, thursday) -> None:
     assert page.locator("#insights-page-values a:not([tabindex='-1'])").count() == 1
 
 
-def test_the_mouse_leads_from_a_day_to_its_cause_and_the_back_button_returns(new_device, session):
+def test_a_click_on_a_day_leads_to_its_cause_and_the_back_button_returns(new_device, session):
     device = new_device(storage_state=session)
     page = device.open("/admin/?compare=weekday")
     page.evaluate("window.isSame = true")
@@ -135,7 +135,7 @@ def test_print_and_forced_colours_show_the_range_the_chosen_switches_and_the_cur
     expect(head.get_by_role("link", **switch)).to_be_visible()
 
 
-def test_paper_with_wide_margins_shows_all_lists_and_the_whole_chart_in_light_colours(admin_tab):
+def test_a_page_printed_with_wide_margins_has_all_lists_and_the_whole_chart(admin_tab):
     admin_tab.set_viewport_size({"width": 643, "height": 2_000})  # A4 with margins of 20 mm
     admin_tab.emulate_media(media="print", color_scheme="light")
     visit(admin_tab, "/admin/?range=7d")

@@ -104,7 +104,7 @@ def test_the_audit_log_in_bangla_shows_whole_dates_next_to_places(site, new_devi
     assert row.evaluate(CUT) == []
 
 
-def test_the_list_of_visits_cuts_no_value_while_there_is_room(site, admin_tab):
+def test_the_list_of_visits_shortens_no_value_while_there_is_space(site, admin_tab):
     about = {"page": "/routes/uttara-motijheel", "userAgent": BROWSERS[0], "referrer": "https://m.facebook.com/"}
     site.register("visitor_1795900717760_mlxt3jzkh", **about)
     visit(admin_tab, "/admin/visits")
@@ -117,13 +117,13 @@ def test_the_list_of_visits_cuts_no_value_while_there_is_room(site, admin_tab):
     expect(row.get_by_title("visitor_1795900717760_mlxt3jzkh")).to_have_text("…t3jzkh")
 
 
-def test_a_printed_list_of_visits_starts_below_its_heading_and_continues_on_the_next_pages(admin_tab):
+def test_a_printed_list_of_visits_starts_below_its_heading_and_spans_several_pages(admin_tab):
     visit(admin_tab, "/admin/visits")
     admin_tab.emulate_media(media="print")
     assert admin_tab.locator("#visits").evaluate("list => getComputedStyle(list).breakInside") == "auto"
 
 
-def test_the_button_that_opens_the_filters_stays_in_its_place_to_close_them_again(admin_tab):
+def test_the_button_that_opens_and_closes_the_filters_does_not_move(admin_tab):
     visit(admin_tab, "/admin/visits")
     filters = admin_tab.locator(".filters summary")
     place = filters.bounding_box()

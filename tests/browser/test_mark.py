@@ -4,7 +4,7 @@ RUN = "document.documentElement.id = 'ran'"
 MARK = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle r="9"/><script>{RUN}</script></svg>"""
 
 
-def test_a_mark_with_a_script_is_refused_by_name_and_without_it_is_shown(browser, admin_tab):
+def test_a_mark_with_a_script_is_refused_and_shown_without_the_script(browser, admin_tab):
     for content in (MARK, MARK.replace(f"<script>{RUN}</script>", "<!-- drawn by hand -->")):
         admin_tab.goto("/admin/server?edit=mark")
         file = {"name": "mark.svg", "mimeType": "image/svg+xml", "buffer": content.encode()}

@@ -36,7 +36,7 @@ def test_a_browser_is_not_counted_while_the_switch_of_a_page_is_on(device, site,
     wait_for(another, lambda: site.stats().total == before + 1, "it is counted")
 
 
-def test_the_step_of_the_page_server_turns_counting_off_in_the_browser_or_sees_that_it_is_off(admin_tab, site):
+def test_the_page_server_turns_counting_off_in_the_browser_or_shows_that_it_is(admin_tab, site):
     step = admin_tab.locator("[data-needs=browser]")
     visit(admin_tab, "/admin/server")
     step.get_by_role("button", name="Do not count").click()

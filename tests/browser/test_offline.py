@@ -9,7 +9,7 @@ from pages import Device, away, check_accessible, expect, live, log_in, visit, w
 from support.programs.zone import ZONE
 
 long = pytest.mark.long(
-    proved_by="browser/test_offline.py::test_a_visit_in_a_tunnel_counts_once_when_the_network_is_back"
+    proved_by="browser/test_offline.py::test_a_visit_without_a_network_counts_once_when_the_network_is_back"
 )
 
 LINKS = "[...document.links].filter((link) => link.checkVisibility()).map(({ href }) => new URL(href).pathname)"
@@ -40,7 +40,7 @@ def rows(site, visitor: str) -> list[tuple]:
     return site.database.rows(f"SELECT waited_ms FROM visits WHERE visitor_id = '{visitor}' ORDER BY id")
 
 
-def test_a_visit_in_a_tunnel_counts_once_when_the_network_is_back(device, site):
+def test_a_visit_without_a_network_counts_once_when_the_network_is_back(device, site):
     page = ready(device.open())
     visitor, shown = page.evaluate("localStorage.visitorId"), site.stats().total
     page.close()
@@ -63,7 +63,7 @@ def test_a_visit_in_a_tunnel_counts_once_when_the_network_is_back(device, site):
     assert (len(rows(site, visitor)), site.stats().total) == (4, shown + 3)
 
 
-def test_a_page_in_place_of_another_names_the_side_that_is_away_and_loads_the_other_by_itself(device, site):
+def test_an_offline_page_shows_whether_network_or_server_is_away_and_reloads_by_itself(device, site):
     page = ready(device.open())
     with away(site):
         visit(page, "/receipt")
@@ -77,7 +77,7 @@ def test_a_page_in_place_of_another_names_the_side_that_is_away_and_loads_the_ot
     expect(page.locator("#receipt-lines")).to_be_visible()
 
 
-def test_a_page_that_is_late_is_not_replaced(device, site):
+def test_a_slow_page_is_not_replaced_by_the_offline_page(device, site):
     page = ready(device.open())
     (worker,) = device.context.service_workers
     worker.evaluate(NO_PATIENCE)

@@ -45,7 +45,7 @@ def test_the_list_of_visits_shows_each_new_visit(admin_tab, site):
     expect(page.locator(ROWS)).to_have_count(before + 1)
 
 
-def test_an_open_list_of_visits_shows_the_time_on_a_page_growing(new_device, session, site):
+def test_an_open_list_of_visits_updates_the_attended_time(new_device, session, site):
     new_device().open("/")
     page = new_device(storage_state=session).context.new_page()
     page.clock.install()

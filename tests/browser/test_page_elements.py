@@ -87,7 +87,7 @@ def test_an_element_follows_a_path_that_changes_without_loading(post, site):
     assert views(site, "/posts/next") == begin, "without `views`, nothing is counted"
 
 
-def test_later_openings_of_a_page_are_page_views_with_the_attribute(post, site):
+def test_an_element_with_the_attribute_views_counts_later_openings_as_page_views(post, site):
     element = '<koyjabo-count value="page" views>none</koyjabo-count>'
     post.open("posts/views", element).shows("1")
     post.open("posts/views", element).shows("2")
@@ -116,7 +116,7 @@ def test_copies_of_the_scripts_count_a_page_once(post, site):
     assert [views(site, f"/posts/{name}") for name in ("copies", "copied")] == [1, 1]
 
 
-def test_an_element_with_a_wrong_page_keeps_its_content_and_warns_once(post, site, device):
+def test_an_element_with_an_invalid_page_keeps_its_content_and_warns_once(post, site, device):
     site.register("somebody", page="/posts/named")
     names = ["posts/named", "https://blog.example/posts/named?x=1#y", "posts/named", "ftp://blog.example/posts/named"]
     post.open("posts/wrong", *map(other, names)).shows("", "1", "", "")

@@ -51,7 +51,7 @@ def test_the_server_pushes_numbers_and_the_page_requests_lists_with_new_values(a
     expect(older).to_have_count(0)
 
 
-def test_the_numbers_of_a_view_are_not_put_into_the_next_view(admin_tab, site):
+def test_the_numbers_of_an_earlier_view_are_not_shown_in_the_next_view(admin_tab, site):
     page, held, pushed = admin_tab, [], []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: pushed.append(frame)))
     open_live(page, "/admin/?compare=none")
@@ -111,7 +111,7 @@ def held(admin_tab, line):
     return requests
 
 
-def test_the_page_requests_a_part_that_changes_without_a_visit_once(admin_tab, line, held):
+def test_a_part_that_changes_without_a_visit_is_requested_once(admin_tab, line, held):
     moment = line.moment
     line.push(moment, parts={"chart": "another"})
     wait_for(admin_tab, lambda: held, "the chart is asked for")
@@ -136,7 +136,7 @@ def test_late_html_does_not_replace_newer_pushed_numbers(admin_tab, line, held):
     expect(stat(page, "upto")).to_have_text(f"{moment + 7:,}")
 
 
-def test_an_open_page_shows_a_total_that_was_set_to_less(admin_tab, line, site):
+def test_an_open_page_shows_a_total_that_an_admin_has_lowered(admin_tab, line, site):
     site.koyjabo("total", "set", "--new-epoch", "1234")
     later = site.register("reader", page="/fares")
     expect(stat(admin_tab, "upto")).to_have_text(f"{later.ordinal:,}")

@@ -115,7 +115,7 @@ def counted(site, who: str) -> tuple[int, int]:
     return visits, events
 
 
-def test_a_page_whose_database_is_blocked_sends_its_entries_after_three_seconds_and_holds_no_lock(distorted, site):
+def test_a_page_with_a_blocked_browser_database_sends_its_entries_after_three_seconds(distorted, site):
     page = distorted(COUNT_OPENED)
     page.evaluate(BLOCK)
     begin_offline(page, site)
@@ -170,7 +170,7 @@ def test_a_visit_and_its_events_count_once_in_a_browser_that_refuses_something(d
     wait_for(page, lambda: page.clock.run_for(1_000) or counted(site, who) == (1, 2), "the next event is counted")
 
 
-def test_notes_of_another_script_do_not_stop_the_queue(distorted, site):
+def test_entries_of_another_script_do_not_stop_the_queue(distorted, site):
     page = distorted("")
     page.evaluate("(values) => values.map((value, at) => (localStorage[`koyjabo.waiting ${at}`] = value))", FOREIGN)
     begin_offline(page, site)

@@ -36,7 +36,7 @@ def send_text_before(route) -> None:
 @pytest.mark.parametrize("distortion", ["", NO_SOCKETS], ids=["sockets", "streams"])
 @pytest.mark.parametrize("cached", MIXTURES, ids=" and ".join)
 @pytest.mark.parametrize("surface", ["element", "module"])
-def test_cached_scripts_of_the_version_before_and_new_ones_count_the_visit_and_later_pages(
+def test_a_mix_of_cached_older_scripts_and_new_ones_counts_visits_and_page_views(
     page, site, other_site, surface, cached, distortion
 ):
     page.add_init_script(distortion)
@@ -58,7 +58,7 @@ def test_cached_scripts_of_the_version_before_and_new_ones_count_the_visit_and_l
 
 
 @pytest.mark.long(proved_by=PROOF)
-def test_a_visit_that_waits_behind_an_old_service_worker_counts_once_and_the_worker_is_replaced(new_device, site):
+def test_a_visit_queued_for_an_old_service_worker_counts_once_after_the_update(new_device, site):
     device = new_device(service_workers="allow")
     device.context.route("**/sw.js", lambda route: route.fulfill(content_type="text/javascript", body=OLD_IMPORT))
     device.context.route(f"**{OLD_WORKER}", send_text_before)

@@ -68,7 +68,7 @@ def test_a_running_server_follows_a_total_that_is_set_by_hand(sqlite_database):
         assert site.recount() == []
 
 
-def test_a_help_page_has_whole_summaries_of_the_commands_that_are_not_rare():
+def test_a_help_page_has_unshortened_summaries_of_the_usual_commands():
     first, of_users = (koyjabo(*command, "--help").output.partition("Commands:")[2] for command in ((), ("user",)))
     assert {"forget", "verify"} <= {*first.split()}
     assert not any(text in first + of_users for text in ("...", "ledger  ", "promote"))

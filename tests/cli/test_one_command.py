@@ -26,7 +26,7 @@ def server(tmp_path):
     server.kill()
 
 
-def test_the_command_serves_this_machine_with_private_data_and_continues_an_older_total_once(server, tmp_path):
+def test_the_command_serves_only_this_machine_and_accepts_an_earlier_total_once(server, tmp_path):
     assert server.register("ayesha").ordinal == 4001
     (worker,) = server.workers()
     assert {line.laddr.ip for line in worker.net_connections() if line.status == "LISTEN"} == {"127.0.0.1"}

@@ -23,11 +23,11 @@ def test_a_page_reports_its_visibility_and_the_first_input_of_its_visit():
     run_module("evidence")
 
 
-def test_a_client_begins_to_count_later():
+def test_a_client_can_turn_counting_on_later():
     run_module("late")
 
 
-def test_one_list_of_pages_serves_all_listeners():
+def test_all_listeners_of_page_numbers_share_one_subscription():
     run_module("pages")
 
 

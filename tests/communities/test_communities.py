@@ -203,7 +203,7 @@ def path(cast):
     return f"{PATH}/{cast.kept_community()}"
 
 
-def test_an_invalid_field_is_refused_by_its_name(cast, path, nothing_changes):
+def test_a_refusal_names_the_invalid_field_of_a_community(cast, path, nothing_changes):
     for body, field in BODIES:
         assert_error(cast["admin"].post(PATH, json=body), 400, "invalid_input", field)
         if body.get(field) is not None:

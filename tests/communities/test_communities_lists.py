@@ -27,7 +27,7 @@ def links(answer) -> dict[str, str]:
     return {name: address for address, name in LINK.findall(answer.headers["Link"])}
 
 
-def test_the_list_contains_listed_communities_and_the_callers_own(empty):
+def test_the_list_contains_listed_communities_and_the_callers_memberships(empty):
     for name, listed in (("Banani", True), ("Dhanmondi", False), ("Mirpur", False), ("Uttara", True)):
         community = found(empty["admin"], name=name, listed=listed)["id"]
         if name in ("Dhanmondi", "Uttara"):

@@ -41,7 +41,7 @@ def assert_void(person, token: str) -> None:
     Reader(person.site).log_in(person.email.partition("@")[0]).get(f"/invitations/{token}", 404)
 
 
-def test_the_response_to_an_invitation_is_the_same_for_every_email_and_adds_no_member(site, founder, karim, community):
+def test_the_response_to_an_invitation_is_the_same_for_every_email(site, founder, karim, community):
     answers = [
         founder.post(f"{PATH}/{community}/members", json={"email": email, "role": "member"})
         for email in ("karim@example.com", " KARIM@Example.com", "nobody@example.com", "founder@example.com")

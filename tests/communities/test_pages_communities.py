@@ -64,7 +64,7 @@ def test_the_header_of_a_page_reads_nothing_from_the_database(site):
     assert statements == []
 
 
-def test_the_page_of_a_closed_community_refuses_a_join_and_offers_none(site, readers, cast):
+def test_the_page_of_a_closed_community_refuses_to_join_and_shows_no_button(site, readers, cast):
     closed, hidden = cast.kept_community(open=False), cast.kept_community(open=False, listed=False)
     page = readers["outsider"].send(path_of(closed, "/join"), 403)
     assert "Mirpur 10" in words(page)

@@ -124,7 +124,7 @@ def test_a_retry_of_an_anonymous_visit_is_recognised_until_an_hour_after_midnigh
     assert site.recount() == []
 
 
-def test_the_secret_of_a_day_is_deleted_an_hour_after_it_and_no_longer_used(site, time):
+def test_the_secret_of_a_day_is_deleted_an_hour_after_midnight(site, time):
     time.go_to(LATE)
     register(site, visitId="1")
     (secret,) = everything(site)["day_secrets"]
@@ -139,7 +139,7 @@ def test_the_secret_of_a_day_is_deleted_an_hour_after_it_and_no_longer_used(site
     assert [row["day"] for row in everything(site)["day_secrets"]] == ["2025-12-17"]
 
 
-def test_an_erasure_finds_the_anonymous_visits_of_today_and_all_visits_without_a_signal(site, time):
+def test_an_erasure_finds_the_visitors_named_visits_and_todays_anonymous_ones(site, time):
     register(site, {})
     time.go_to(LATE)
     register(site)

@@ -38,7 +38,7 @@ def test_a_usual_day_is_the_mean_of_the_same_weekdays_that_had_visits(site):
     assert day_of(site) == DayByHour(9, of_hours(h0=1, h9=1), of_hours(h9=2, h23=0), yesterday=2)
 
 
-def test_a_community_has_its_own_hours(site):
+def test_a_community_has_separate_sums_by_hour(site):
     community = Cast(site).community()
     for moment in ("2025-12-02T09:00:00+06:00", "2025-12-09T09:00:00+06:00", "2025-12-16T09:00:00+06:00"):
         site.time.go_to(moment)
@@ -57,7 +57,7 @@ def test_today_becomes_yesterday_at_midnight(site):
     assert day_of(site).today == of_hours(h0=1)
 
 
-def test_a_page_that_is_rendered_at_midnight_has_the_stats_of_its_day(site, monkeypatch):
+def test_a_page_rendered_at_midnight_has_the_stats_of_one_day(site, monkeypatch):
     come(site, "2025-12-16T23:59:58+06:00")
     visits = site.services[Visits]
 

@@ -24,7 +24,7 @@ def send(site: Site, address: str = DHAKA, **fields: object) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_a_visit_is_automated_if_a_program_drives_the_browser_or_a_crawler_declares_itself(site):
+def test_a_visit_is_automated_if_its_browser_is_driven_or_a_declared_crawler(site):
     for sent, stored in ((True, True), *((other, False) for other in (False, None, 1, "true", [], {}))):
         send(site, webdriver=sent)
         assert newest(site, "automated", "acted") == (stored, False), sent
@@ -49,7 +49,7 @@ def test_the_wrong_clock_of_a_phone_makes_no_visit_late(site):
         assert newest(site, "attended_ms", "waited_ms", "day") == (0, None, "2025-12-16"), years
 
 
-def test_the_network_is_stored_as_one_word_and_a_visit_from_an_address_of_the_operator_is_own(site):
+def test_a_visit_is_own_if_its_address_belongs_to_the_operator(site):
     networks = {AMAZON: "datacentre", "2a01:4f8::1": "datacentre", DHAKA: "other", "203.0.114.7": "other", "": None}
     own = dict.fromkeys((OFFICE, f"::ffff:{OFFICE}", "198.51.100.7"), "other")
     for anonymous in (False, True):
@@ -89,7 +89,7 @@ def test_a_visit_from_a_browser_that_may_open_the_panel_is_own(site):
     assert newest(site, "own") == (False,), "a token is no cookie"
 
 
-def test_a_visit_without_a_connection_has_no_attended_time(site):
+def test_a_visit_that_keeps_no_connection_has_no_attended_time(site):
     site.client.get("/v.gif", headers={"User-Agent": GOOGLEBOT}, environ_overrides={"REMOTE_ADDR": OFFICE})
     assert newest(site, "attended_ms", "automated", "network", "own") == (None, True, "other", True)
     visits = [

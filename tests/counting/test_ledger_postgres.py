@@ -133,7 +133,7 @@ def test_a_visit_is_counted_once_although_its_commit_is_not_confirmed(unlucky, p
         assert postgres_site.recount() == []
 
 
-def test_a_visit_that_another_server_stored_first_is_new_only_there(postgres_site):
+def test_a_visit_that_another_server_stored_first_counts_once(postgres_site):
     """A client without a response retries on another server, which gives the visit the ordinal planned here."""
 
     def lose(cursor) -> None:
@@ -160,7 +160,7 @@ UPDATE counters SET visits = 1, total = 1, unique_visitors = 1 WHERE scope = 'si
 """
 
 
-def test_the_lookup_sees_all_rows_that_were_committed_while_the_lock_was_waited_for(postgres_site, postgres_database):
+def test_the_lookup_sees_all_rows_committed_while_it_waited_for_the_lock(postgres_site, postgres_database):
     """The lock and the lookup are sent in one message, and each statement sees what was committed before it began."""
     with (
         ledger_of(postgres_site) as ledger,
@@ -176,7 +176,7 @@ def test_the_lookup_sees_all_rows_that_were_committed_while_the_lock_was_waited_
     assert (new.snapshot.total, new.snapshot.unique_visitors) == (2, 1)
 
 
-def test_a_counter_that_appears_while_the_lock_is_waited_for_is_also_locked(postgres_site, postgres_database):
+def test_a_counter_added_while_the_lock_is_awaited_is_also_locked(postgres_site, postgres_database):
     """Otherwise the batch would overwrite another transaction's figures of a restored community."""
 
     def try_to_lock(_cursor) -> None:

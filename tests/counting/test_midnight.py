@@ -19,7 +19,7 @@ DAYS = [  # (zone, first moment of a day, last moment)
 
 
 @pytest.mark.parametrize(("zone", "first", "last"), DAYS, ids=[f"{zone} {first[:10]}" for zone, first, _ in DAYS])
-def test_the_first_moment_of_a_day_has_a_new_revision_without_a_write(sqlite_database, zone, first, last):
+def test_a_new_day_begins_with_a_new_revision_without_a_write(sqlite_database, zone, first, last):
     with Site(sqlite_database.url, TIMEZONE=zone, ACTIVE_WINDOW_SECONDS=86400) as site:
         site.time.go_to(first)
         site.time.ms -= 1
@@ -57,7 +57,7 @@ def test_the_visits_of_today_are_0_after_midnight_even_while_the_database_is_awa
         assert (fresh.status_code, "stale" in fresh.json) == (200, False)
 
 
-def test_time_goes_on_from_the_newest_visit_while_the_clock_is_behind(sqlite_database, caplog):
+def test_the_time_continues_from_the_newest_visit_while_the_clock_is_behind(sqlite_database, caplog):
     caplog.set_level(logging.WARNING, "koyjabo")
     with Site(sqlite_database.url, Time.at(f"{DAY}T10:00:00+06:00")) as site:
         site.register("ayesha")
@@ -81,7 +81,7 @@ def test_time_goes_on_from_the_newest_visit_while_the_clock_is_behind(sqlite_dat
     assert logged == ["clock_doubted", "clock_mended"]
 
 
-def test_a_clock_that_is_less_than_a_day_behind_is_believed(sqlite_database):
+def test_a_clock_less_than_a_day_behind_is_trusted(sqlite_database):
     with Site(sqlite_database.url, Time.at(f"{DAY}T10:00:00+06:00")) as site:
         site.register("ayesha")
     with Site(sqlite_database.url, Time.at("2026-02-28T23:00:00+06:00")) as site:

@@ -134,7 +134,7 @@ def test_a_long_text_is_cut_and_the_user_agent_falls_back_to_the_header(site):
     assert kept(site, "user_agent", {"User-Agent": "x" * 4000}) == "x" * LONGEST
 
 
-def test_a_character_that_no_database_stores_is_replaced(site):
+def test_a_character_that_a_database_cannot_store_is_replaced(site):
     for bad in ("\0", "\ud83d", "\ude00\ud83d"):
         for field, column in COLUMNS.items():
             stored = kept(site, column, **{field: f"/a{bad}b"})
@@ -163,7 +163,7 @@ def test_a_page_on_a_disk_is_not_counted(site):
     assert site.stats()["totalVisits"] == before
 
 
-def test_a_body_is_refused_unless_it_is_a_json_object_of_at_most_16_kb(site):
+def test_a_body_must_be_a_json_object_of_at_most_16_kb(site):
     with nothing_counted(site):
         for status, code, body, headers in REFUSED_BODIES:
             assert_error(site.post(data=body, headers=headers), status, code)

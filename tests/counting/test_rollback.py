@@ -163,7 +163,7 @@ def test_a_database_may_be_rolled_back_several_times_to_before_the_last_epoch(si
 
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-def test_a_server_without_redis_raises_the_total_to_the_highest_number_that_it_has_acknowledged(database):
+def test_a_server_without_redis_raises_the_total_to_its_highest_acknowledged_number(database):
     """They share no Redis, so neither knows the other's last acknowledged visit."""
     with Site(database.url) as site, Site(database.url) as other:
         remembered = database.remember()
@@ -178,7 +178,7 @@ def test_a_server_without_redis_raises_the_total_to_the_highest_number_that_it_h
     assert site.recount() == []
 
 
-def test_the_servers_of_one_file_know_the_visits_that_a_stopped_server_acknowledged(sqlite_database):
+def test_servers_that_share_a_file_know_the_acknowledged_visits_of_stopped_servers(sqlite_database):
     with Site(sqlite_database.url) as site:
         remembered = sqlite_database.remember()
         with Site(sqlite_database.url) as other:
@@ -239,7 +239,7 @@ def test_a_list_of_visits_recovers_once_and_continues_above_the_acknowledged_vis
     assert len(asked) == {"sqlite": 1, "postgres": 2}[kind]
 
 
-def test_a_sqlite_file_that_replaces_another_one_is_not_mixed_with_its_log(sqlite_database):
+def test_a_replaced_sqlite_file_is_not_mixed_with_the_log_of_the_old_one(sqlite_database):
     """Writes to the file that no longer has a name would be lost."""
     with Site(sqlite_database.url) as site:
         visits(site, "kept")
@@ -260,7 +260,7 @@ def test_a_sqlite_file_that_replaces_another_one_is_not_mixed_with_its_log(sqlit
             assert other.recount() == []
 
 
-def test_a_sqlite_file_that_is_gone_is_not_created_again(sqlite_database):
+def test_a_deleted_sqlite_file_is_not_created_again(sqlite_database):
     with Site(sqlite_database.url) as site:
         visits(site, "kept")
         away = sqlite_database.path.rename(sqlite_database.path.with_name("away.db"))

@@ -63,7 +63,7 @@ def test_the_revision_is_the_moment_of_the_change_and_never_falls(site):
     assert site.register().stats["revision"] == SPEC_MOMENT + 1002
 
 
-def test_a_matching_tag_in_any_form_gets_304_and_any_other_tag_gets_the_stats(site):
+def test_a_matching_etag_in_any_form_gets_304_and_another_etag_gets_the_stats(site):
     old = get(site).headers["ETag"]
     site.register("babul", visitId="1")
     answer = get(site, old)
@@ -82,7 +82,7 @@ def test_a_matching_tag_in_any_form_gets_304_and_any_other_tag_gets_the_stats(si
 
 
 @pytest.mark.parametrize("path", ["/api/stats", "/api/pulse"])
-def test_the_tag_of_another_epoch_does_not_match(site, path):
+def test_the_etag_of_another_epoch_does_not_match(site, path):
     """A restored count may have the same revision but different visits."""
     site.register("ayesha")
     tag = get(site, path=path).headers["ETag"]
@@ -114,7 +114,7 @@ def test_the_place_of_the_newest_visit_is_named_only_where_three_visitors_are_ac
     assert place_after("a") is None
 
 
-def test_the_newest_visit_may_be_of_another_server(site):
+def test_the_newest_visit_includes_visits_of_other_servers(site):
     site.register("ayesha", visitId="1")
     site.time.pass_(seconds=5)
     other = open_store(make_url(site.database_url), site.services.clock)
@@ -202,7 +202,7 @@ def milestones(setting: str) -> Milestones:
     return Milestones(lambda: of_setting(setting))
 
 
-def test_the_default_milestones_are_100_and_250_and_500_and_their_multiples_by_powers_of_10():
+def test_the_default_milestones_are_100_250_and_500_times_each_power_of_10():
     assert usual()[:8] == [100, 250, 500, 1000, 2500, 5000, 10_000, 25_000]
     assert usual()[-1] > 10**15
     assert list(milestones("5000, 100").between(99, 5000)) == [100, 5000]
@@ -224,7 +224,7 @@ def test_a_milestone_is_stored_once_and_pushed_once(site_at_97):
     assert pushed_milestones(site_at_97) == [None]
 
 
-def test_a_milestone_is_announced_neither_for_a_set_total_nor_again_after_a_lowered_one(site_at_97):
+def test_a_milestone_is_announced_only_for_visits_and_not_again_after_a_lowered_total(site_at_97):
     site_at_97.set_total(240)
     site_at_97.register("ayesha")
     assert (pushed_milestones(site_at_97), announcements(site_at_97)) == ([None], [])

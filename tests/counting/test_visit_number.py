@@ -22,7 +22,7 @@ def main_of(page: str) -> str:
     return re.search("<main.*</main>", page, re.DOTALL)[0]
 
 
-def test_the_page_of_a_visit_shows_only_its_number_and_its_day_and_the_later_visits(site):
+def test_the_page_of_a_visit_shows_its_number_its_day_and_the_later_visits(site):
     share = site.register("ayesha", page="/secret", referrer="https://google.com").share
     assert re.fullmatch(r"/n/4001\?s=[A-Za-z0-9_-]{22}", share)
     site.time.pass_(days=1)
@@ -50,7 +50,7 @@ def test_the_later_visits_include_erased_visits_but_no_adjustments(site):
     assert "1 visit since" in main_of(site.client.get(later[2].share).text)
 
 
-def test_a_link_has_one_path_and_may_choose_the_language(site):
+def test_a_visit_link_has_one_path_and_may_choose_the_language(site):
     share = site.register("ayesha").share
     path, _, signature = share.partition("?s=")
     assert site.client.get(f"{path}?fbclid=1&s={signature}&s=0").status_code == 200
@@ -65,7 +65,7 @@ def test_a_link_has_one_path_and_may_choose_the_language(site):
     assert '<html lang="en"' in site.client.get(f"{share}&lang=bn").text
 
 
-def test_a_site_without_a_bangla_name_offers_bangla_only_to_visitors_who_ask_for_it(site):
+def test_a_site_without_a_bangla_name_offers_bangla_only_on_request(site):
     def offers(accepted: str) -> tuple[int, int]:
         page = site.client.get(share, headers={"Accept-Language": accepted}).text
         return page.count('name="language"'), page.count('lang="bn" aria-hidden')
@@ -89,7 +89,7 @@ def test_a_visit_is_not_found_without_its_signature(site):
         assert site.client.get(other).status_code == 404, other
 
 
-def test_a_link_ends_when_its_visitor_is_erased_or_its_count_ends(site):
+def test_a_visit_link_becomes_invalid_when_the_visitor_is_erased_or_the_epoch_ends(site):
     gone, kept = site.register("ayesha").share, site.register("babul").share
     site.forget("ayesha")
     assert [site.client.get(url).status_code for url in (gone, kept)] == [404, 200]
@@ -99,7 +99,7 @@ def test_a_link_ends_when_its_visitor_is_erased_or_its_count_ends(site):
     assert site.client.get(kept).status_code == 404
 
 
-def test_the_links_that_one_address_opens_are_limited(site, monkeypatch):
+def test_one_address_can_open_a_limited_number_of_visit_links(site, monkeypatch):
     monkeypatch.setattr(limits, "SHARED_NUMBERS", 2)
     site.restart()
     there = {"environ_overrides": {"REMOTE_ADDR": "203.0.113.7"}}
@@ -148,7 +148,7 @@ POLLS = {
 
 
 @pytest.mark.parametrize("polls", POLLS.values(), ids=POLLS)
-def test_visits_are_unsaved_since_the_first_failed_or_late_one_until_a_worker_saves_a_visit(monkeypatch, polls):
+def test_the_outage_lasts_from_the_first_failed_or_late_visit_until_a_saved_one(monkeypatch, polls):
     now_s = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now_s)
     counter = SimpleNamespace(revision=1)

@@ -95,7 +95,7 @@ def visits_of(member: Member, server: Server, worker: Process) -> str:
         return requests.get(member._url("/admin/visits"), headers=cookie, timeout=PATIENCE_S, proxies={}).text
 
 
-def test_the_list_of_visits_shows_the_time_of_pages_that_are_open_at_another_worker(server, admin):
+def test_the_list_of_visits_shows_the_attended_time_measured_by_other_workers(server, admin):
     server.register("bina", "attended")
     workers = server.workers()
     with only(server, workers[0]):
@@ -222,7 +222,7 @@ def snapshot(total: int) -> CounterSnapshot:
     return CounterSnapshot(SITE, 1, CLOCK.now_ms() + total, total, total, 1, CLOCK.today(), total)
 
 
-def test_a_page_that_opens_during_a_milestone_does_not_take_it_from_other_pages():
+def test_a_new_connection_does_not_use_up_the_announcement_of_a_milestone():
     site = LiveStats(snapshot(99), MemoryActiveVisitors(CLOCK, 300), CLOCK, HighWater())
 
     def find(_scope, _epoch, passed):

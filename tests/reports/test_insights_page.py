@@ -107,7 +107,7 @@ def test_a_whole_list_can_be_searched_and_has_slices(admin, monkeypatch):
     assert PART.findall(admin.get(link(second, "back")))[-1] == "communities"
 
 
-def test_a_page_with_a_long_count_is_sent_first_and_its_parts_later(admin, monkeypatch):
+def test_a_page_that_needs_a_long_count_is_sent_before_its_parts(admin, monkeypatch):
     monkeypatch.setattr(view, "MAX_VISITS_AT_ONCE", 10)
     page = admin.get("/admin/?page=/fares&range=all")
     pending = re.findall(r'data-part="(\w+)"[^>]* data-pending', page)
@@ -120,7 +120,7 @@ def test_a_page_with_a_long_count_is_sent_first_and_its_parts_later(admin, monke
     assert "data-pending" not in admin.get("/admin/?range=all")
 
 
-def test_the_page_of_an_invalid_address_names_the_parameter_and_shows_the_view_without_it(admin):
+def test_an_invalid_parameter_is_named_and_the_page_shows_the_view_without_it(admin):
     for query in ("range=month&start=2025-01-01", "pge=/fares", "by=color", "granularity=year", "offset=-1"):
         page = admin.get(f"/admin/?{query}", 400)
         assert f"{query.partition('=')[0]}: " in words(page)

@@ -183,7 +183,7 @@ def test_a_reader_without_time_left_waits_and_other_readers_do_not():
     assert sorted(call.result(PATIENCE_S)[0].split()[0] for call in late) == ["community", "user"]
 
 
-def test_a_report_that_waits_too_long_or_behind_too_many_is_refused(monkeypatch):
+def test_a_report_is_refused_after_a_long_wait_or_in_a_long_queue(monkeypatch):
     gate, queue = new_queue()
     first = begin(queue, gate, "a")
     with pytest.raises(TooBusy):
@@ -199,7 +199,7 @@ def test_a_report_that_waits_too_long_or_behind_too_many_is_refused(monkeypatch)
         call.result(PATIENCE_S)
 
 
-def test_an_address_uses_up_its_time_before_a_share_link_does(monkeypatch):
+def test_an_address_uses_up_its_own_time_before_the_time_of_a_share_link(monkeypatch):
     gate, queue = new_queue()
     gate.open.release(9)
     gate.seconds = 8

@@ -74,7 +74,7 @@ def listed(cells: dict[str, Any], part: str) -> int:
     return sum(row[1] for row in rows) + cells[f"{part}.other"][-1]
 
 
-def test_every_pushed_update_adds_up_and_the_last_one_equals_the_response_of_the_api(server, admin):
+def test_every_pushed_update_adds_up_and_the_last_one_equals_the_api(server, admin):
     """Visits on both workers are in both workers' views. `make bench NAME=reports` measures delay and cost."""
     with ExitStack() as stack:
         both, views = stack.enter_context(worker_connections(server)), on_each_worker(stack, server, admin)

@@ -173,7 +173,7 @@ def test_an_upgrade_ends_the_waiting_poll_and_loses_no_message(port, session, wh
     assert [packet for packet in received if packet != NOOP] == ['42["message-back","before"]', HEARD]
 
 
-def test_only_the_websocket_of_an_upgrade_may_use_the_session_afterwards(port, session):
+def test_a_session_can_be_used_only_by_its_websocket_after_an_upgrade(port, session):
     """A WebSocket is accepted first: a browser would show a refusal as an error without a reason."""
     with Socket(port, session.sid) as socket:
         probe(socket)

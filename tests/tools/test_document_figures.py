@@ -27,7 +27,7 @@ def test_the_figures_of_a_document_match_the_results_of_the_benchmarks(document)
     assert UNMARKED.findall(text) == []
 
 
-def test_a_link_with_the_name_of_a_figure_gets_its_number_and_keeps_its_words():
+def test_a_link_that_names_a_figure_gets_its_number_and_keeps_its_words():
     rate = figures.value(figures.FIGURES["visits a second, SQLite"])
     link = '[{} visits](performance.md#visits "visits a second, SQLite")'
     assert figures.filled(f"One core: {link.format(9)}.") == f"One core: {link.format(rate)}."
@@ -35,7 +35,7 @@ def test_a_link_with_the_name_of_a_figure_gets_its_number_and_keeps_its_words():
         figures.filled('[9](performance.md "a figure that was never measured")')
 
 
-def test_a_paragraph_that_names_a_benchmark_or_a_result_has_no_figure_without_a_link():
+def test_a_paragraph_about_a_benchmark_has_no_figure_without_a_link():
     """Otherwise a figure stays as it is when the benchmark runs again."""
     naming = [text for _, text in QUOTES if BENCHMARK.search(text) or "`bench/results/" in text]
     assert len(naming) > 5

@@ -38,7 +38,7 @@ def test_a_file_with_another_version_and_changes_without_a_version_are_reported(
         assert changes_without_release(tmp_path) == change
 
 
-def test_the_package_has_the_day_of_the_newest_release_which_is_not_in_the_future(tmp_path):
+def test_the_package_contains_the_day_of_the_newest_release(tmp_path):
     assert datetime.now(UTC).date().isoformat() >= RELEASE_DAY
     write_release_day(ROOT)
     for file in FILES:

@@ -8,7 +8,7 @@ import setting_lists
 from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 
 
-def test_the_page_server_has_the_settings_of_its_section_in_the_order_of_the_schema():
+def test_the_page_server_lists_its_settings_in_the_order_of_the_schema():
     first, *_ = setting_lists.sections().values()
     assert first == list(PAGE_SETTINGS)
 

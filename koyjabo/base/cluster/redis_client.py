@@ -130,7 +130,7 @@ class RedisClient:
             self.run(*command)
 
     def refuse_cluster(self) -> None:
-        """Raises Unusable if the server is a node of a cluster. One that does not say, or is down, may be used."""
+        """Raises Unusable if the server is a node of a cluster. Accepts a server that is down or does not say."""
         with suppress(redis.RedisError, OSError):
             if self.run("INFO", "cluster").get("cluster_enabled"):
                 raise Unusable(NO_CLUSTER)

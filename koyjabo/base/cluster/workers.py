@@ -47,8 +47,8 @@ def host_name() -> str:
 
 @cache
 def machine_id() -> str:
-    """A random id of this machine since its start. Containers on one machine have the same one, and the same clock. Not
-    every system has such an id; there it is the name.
+    """A random id of this machine since its start. Containers on one machine share the id, as they share the clock. On
+    a system without such an id, this is the machine's name.
     """
     try:
         return BOOT_ID.read_text("utf-8").strip()

@@ -93,21 +93,27 @@ class Clock:
         self._buckets, self._beginnings = {}, {}  # last, so that a call that began earlier fills only the old ones
 
     def now_ms(self) -> int:
-        """The system's time. While that is not believed, time goes on from the last known one (decision 130)."""
+        """The system's time or, while its clock is not trusted, the last known time continued by the monotonic clock
+        (decision 130).
+        """
         now_ms = self.system_ms()
         return now_ms if now_ms >= self.least_ms else self.elapsed_ms() + self._line_ms
 
     def time_of(self, revision: int) -> int:
-        """The time to show for a revision, ms: its own, unless a clock was ahead (decision 130)."""
+        """The time to show for a revision, ms: the revision, or the current time if a clock was ahead when the revision
+        was made (decision 130).
+        """
         now_ms = self.now_ms()
         return revision if revision <= now_ms + MAX_CLOCK_LEAD_MS else now_ms
 
     def follow(self, least_ms: int) -> None:
-        """Believe the system's clock, unless it is set to a time before `least_ms`: then go on from its time now."""
+        """Trust the system's clock until it shows a time before `least_ms`. Time would then continue from what it shows
+        now.
+        """
         self.least_ms, self._line_ms = max(self.release_ms, least_ms), self.system_ms() - self.elapsed_ms()
 
     def go_on(self, least_ms: int, known_ms: int) -> None:
-        """Go on by the monotonic clock, at least from `known_ms`, until the system's clock shows `least_ms`."""
+        """Continue by the monotonic clock, from `known_ms` or later, until the system's clock reaches `least_ms`."""
         self.least_ms = max(self.release_ms, least_ms)
         self._line_ms = max(self._line_ms, known_ms - self.elapsed_ms())
 

@@ -128,7 +128,7 @@ class ScopeMissing(KoyJaboError):
 
 
 class LimitReached(KoyJaboError):
-    """The server has as many of something as it may have. A form shows the sentence."""
+    """A limit on stored objects, such as API keys, is reached. A form shows the sentence."""
 
 
 class WrongCredentials(KoyJaboError):

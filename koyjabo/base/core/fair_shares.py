@@ -48,7 +48,7 @@ class Sizes:
 class FairShares(Generic[Entry]):
     """Up to `most` entries, by owner and key; up to `most_of_owner` of one owner.
 
-    While there is room, one network may use all of it. Then the network with the most entries loses its oldest one.
+    One network may use all free space. When there is none, the network with the most entries loses its oldest one.
     `on_dropped` is called for each lost entry, with its owner, and whether the owner had too many. Such an owner loses
     the new entry, or with `keeps_newest` the oldest one. Networks are served in rotation.
     """

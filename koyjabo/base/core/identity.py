@@ -65,7 +65,7 @@ def uuid_of(text: str) -> str | None:
 
 
 def community_in(address: str) -> str | None:
-    """The id or external id of the community whose page an address may be."""
+    """The id or external id in the address of a community's page."""
     match = COMMUNITY_IN_ADDRESS.search(address) if COMMUNITY_PATH in address else None
     return unquote(match[1]) if match and match[1] != "new" else None
 

@@ -1,4 +1,4 @@
-"""The patterns of PAGE_NUMBERS, which say whose pages show their number."""
+"""The patterns of PAGE_NUMBERS, which select the pages with public numbers."""
 
 import re
 from functools import lru_cache
@@ -23,7 +23,7 @@ def parse(value: str) -> list[str]:
 
 @lru_cache(maxsize=16)
 def matcher(value: str) -> re.Pattern[str] | None:
-    """What matches the pages that a valid value names; None for an empty value."""
+    """A regular expression for the pages that a valid value names; None for an empty value."""
     return re.compile("|".join(map(_expression, parse(value))), re.DOTALL) if value else None
 
 

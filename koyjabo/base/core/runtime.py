@@ -80,7 +80,9 @@ class Runtime(Protocol):
         """Run `main` in a real operating-system thread that does not keep the process alive."""
 
     def soon(self, call: Call) -> None:
-        """Schedule this call to run after the current pass over the sockets, so that it can serve all its requests."""
+        """Schedule this call to run after the current pass over the sockets, so that one call can serve all requests of
+        the pass.
+        """
 
     def later(self, delay_s: float, call: Call) -> None:
         """Make this call once, after `delay_s` seconds."""

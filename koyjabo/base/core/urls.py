@@ -68,7 +68,7 @@ DOMAIN_JOINERS = "-\u00b7\u200c\u200d\u30fb"
 
 
 def is_on_disk(page: str | None) -> bool:
-    """Whether a page's address is of a local file, which names a person's folders and is no page of a site."""
+    """Whether an address is of a local file. It contains the names of a person's folders, and belongs to no site."""
     return bool(page and ON_DISK.match(page))
 
 
@@ -103,14 +103,14 @@ def sent_page(sent: str | None) -> str | None:
 
 
 def _beginning(address: str) -> str:
-    """The characters that can decide how a long address is stored: a stored one may need an escape of three, and a
-    letter without one becomes longer.
+    """The beginning of an address that is enough to derive its stored form. Each stored character comes from at most
+    three characters in ASCII, otherwise from one.
     """
     return address[: MAX_ESCAPED_LENGTH if address.isascii() else MAX_TEXT_LENGTH + 1]
 
 
 def referrer_path(referrer: str | None) -> str | None:
-    """A referrer as it is stored: a URL like a page. Another text, such as a host, is only cut. Clients say
+    """A referrer as it is stored. A URL is stored like a page; another text, such as a host, is only cut. Clients say
     `direct` if there is none.
     """
     if not referrer or referrer.strip(" ()").lower() == "direct":

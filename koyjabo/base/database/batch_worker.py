@@ -285,7 +285,7 @@ class BatchStore(Protocol[Item, Result]):
     unavailable: tuple[type[Exception], ...]
 
     def writing(self) -> AbstractContextManager[object]:
-        """Hold the lock that all writers to the database queue for."""
+        """Hold the lock of the database's writers. Waits in their queue."""
 
     def commit(self, batch: list[Item]) -> list[Result]: ...
 

@@ -38,8 +38,8 @@ class RowsStatement:
         return session.execute(statement, {"rows": json.dumps(list(rows)), **values})
 
     def run_by_id(self, session: Session, rows: Sequence[Sequence[Any]]) -> Any:
-        """Execute it with rows that begin with their id, in order. With the range of ids, from `:first` to `:last`, the
-        planner reads only that.
+        """Execute the statement with rows that begin with their ids, in order. Its parameters `:first` and `:last` keep
+        the planner from reading the whole table.
         """
         return self.run(session, rows, first=rows[0][0], last=rows[-1][0])
 

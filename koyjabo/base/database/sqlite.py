@@ -97,7 +97,7 @@ def open_existing(path: str, timeout_s: float) -> SqliteConnection:
 
 
 def _try_to_open(path: str, timeout_s: float) -> SqliteConnection | None:
-    """Open the file; None if it was replaced before this was done.
+    """Open the file; None if it was replaced in the meantime.
 
     The file may be replaced at any moment. So its number is compared before SQLite reads the log, because SQLite would
     apply the log of the old file to the new one. It is compared again at the end, so that no write is lost. The lock

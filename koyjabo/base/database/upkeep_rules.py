@@ -88,10 +88,10 @@ class UpkeepRules:
         return ()
 
     def discard_sums(self, session: Session) -> None:
-        """Let sums with problems be computed again."""
+        """Discard sums with problems, so that they are computed again."""
 
     def discard_days(self, session: Session) -> None:
-        """Let sums by day be computed again, because rows were filed on other days."""
+        """Discard sums by day, because rows were moved to other days."""
 
 
 def all_rules() -> Iterable[UpkeepRules]:

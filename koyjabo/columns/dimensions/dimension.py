@@ -17,7 +17,7 @@ def place_label(value: str, language: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """A dimension, or a filter that is none. Labels are marked with `N_`."""
+    """A dimension, or a filter without a dimension. Labels are marked with `N_`."""
 
     name: str
     label: str
@@ -32,7 +32,7 @@ class Dimension:
     order: tuple[str, ...] = ()  # its values in the order of its rows; all others follow, most visits first
 
     def place(self, value: str | None) -> int:
-        """The place of rows with a value; the same for all values that are not in `order`."""
+        """The position of a value among the rows. All values outside `order` share the last position."""
         return self.order.index(value) if value in self.order else len(self.order)
 
 

@@ -1,5 +1,5 @@
-"""What reports break visits down by, and filter by: one entry in one table for each dimension. Choices, labels, calls
-and files follow from it. A dimension that is parsed from columns of a visit also needs a reader (`readers.py`).
+"""The dimensions that reports group and filter visits by, in one table. Choices, labels, calls and files follow from
+it. A dimension that is parsed from columns of a visit also needs a reader (`readers.py`).
 """
 
 from koyjabo.base.core.i18n import N_

@@ -79,9 +79,9 @@ class Sources:
 
 
 def _source_of_app(app: str) -> Source:
-    """The source of the longest beginning of an app's id that is listed, as an app or as a site: `com.whatsapp.w4b`
-    belongs to `com.whatsapp`, and `com.vk.im` to vk.com. A search engine's company has many other apps, so an unlisted
-    app is the search engine only if its id says so.
+    """The source of an app: the longest beginning of its id that is listed as an app or a site decides.
+    `com.whatsapp.w4b` belongs to `com.whatsapp`, and `com.vk.im` to vk.com. A search engine's company has many other
+    apps, so an unlisted app is the search engine only if its id says so.
     """
     listed, labels = _listed(), app.split(".")[:LONGEST_LABELS]
     for length in range(len(labels), 1, -1):

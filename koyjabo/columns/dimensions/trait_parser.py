@@ -55,7 +55,9 @@ class TraitParser:
         return parse
 
     def _of_row(self, reader: Reader, place: int, *others: int) -> Callable[[Sequence[Any]], Traits]:
-        """Return a function that reads a reader's dimensions from a row with its columns at these places."""
+        """Return a function that reads a reader's dimensions from a row. `place` and `others` are the positions of the
+        reader's columns.
+        """
         read = partial(reader.read, self._sources) if reader.has_sources else reader.read
         if not others:
             return lambda row: read(row[place])

@@ -81,5 +81,5 @@ def reduce(session: Session, names: Sequence[tuple[int, str]]) -> None:
 
 
 def reduce_of_visits(session: Session, names: Sequence[tuple[int, str]]) -> None:
-    """Do what `reduce` does, for all events of visits that are not reduced yet."""
+    """Like `reduce`, for all unreduced events of visits."""
     REDUCE_EVENTS_OF_VISITS.run_by_id(session, names)

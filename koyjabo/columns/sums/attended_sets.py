@@ -21,7 +21,7 @@ class AttendedSets:
         self._known: dict[Hashable, tuple[BitMap, int, int]] = {}
 
     def of(self, sets: Mapping[Hashable, BitMap]) -> list[Attended]:
-        """Return the figures for each set. Its earlier figures are stored under the same key."""
+        """Return the figures for each set, by the set's key. Continues from the earlier figures of the same key."""
         new, figures = dict[Hashable, BitMap](), dict[Hashable, Attended]()
         for key, ids in sets.items():
             summed, *figures_before = self._known.get(key, EMPTY_SUMS)

@@ -36,8 +36,8 @@ def properties_of(text: str | None) -> Mapping[str, str]:
 
 
 def drop_largest(kept: dict[Any, Any], sizes: Mapping[Any, int], most: int) -> None:
-    """Remove entries until the sum of their sizes is at most `most`: the oldest ones of the scope that has the most.
-    Keys begin with their scope, so no scope can take the place of others.
+    """Remove entries until their total size is at most `most`. The scope that uses the most loses its oldest entry each
+    time, so that no scope displaces others. Keys begin with their scope.
     """
     of_scopes = Counter[str]()
     for key, size in sizes.items():

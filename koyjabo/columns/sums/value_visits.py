@@ -23,8 +23,8 @@ SET_SIZE = 1_000
 
 
 class ValueVisits:
-    """The visits of a query by the values of their events, whenever the events happened: `sets`. For VIEWED_PAGE,
-    `landed` also has these visits by their first page. Visits from `until_ms` on are left out.
+    """`sets` has the visits of a query by the values of their events, whenever the events happened. For VIEWED_PAGE,
+    `landed` has the visits by their first page. Visits from `until_ms` on are left out.
     """
 
     def __init__(self, dimension: str, visits: VisitSums, until_ms: int | None) -> None:

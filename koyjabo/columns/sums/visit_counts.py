@@ -85,7 +85,7 @@ class VisitCounts:
 
 
 def _by_number(numbers: Sequence[int], visitors: Sequence[int], names: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-    """Yield each number that occurs, and the visitors of its visits; only 0 if all names are the same."""
+    """Yield each number that occurs with the visitors of its visits. If all rows have one name, yield only 0."""
     by_number: list[Sequence[int]] = [visitors] if names.count(names[0]) == len(names) else [[] for _ in names]
     if len(by_number) > 1:
         append_to = [some.append for some in by_number]  # type: ignore[attr-defined]

@@ -215,7 +215,7 @@ class OpenPages:
             self._pass_on(socket, page, shown)
 
     def _act(self, socket: Hashable, page: OpenPage, visit_id: str | None) -> None:
-        """Pass on an input that belongs to no running span, or keep it until the client has named its visitor."""
+        """Report an input outside running spans. Until the client has named its visitor, keep the input."""
         owner, now_ms = self._owner_of(socket), self.now_ms()
         if owner.is_named and owner.visitor_id is not None:
             shown = Shown(owner.visitor_id, visit_id or page.visit_id, now_ms, now_ms, acted=True)

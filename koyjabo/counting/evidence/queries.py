@@ -140,8 +140,8 @@ def record(session: Session, shown: Sequence[Shown], timeline: Timeline) -> tupl
 
 
 def drop(session: Session, before_ms: int, correct: Correct) -> tuple[int, bool]:
-    """Remove rows that were last written before `before_ms`. Returns the `before_ms` of all current rows, and whether
-    there are more rows to remove. `correct` is called with the visits of these rows.
+    """Remove rows that were last written before `before_ms`. Returns a `before_ms` that would cover all current rows,
+    and whether there are more rows to remove. `correct` is called with the visits of these rows.
 
     Call it with a number that it returned ten minutes earlier: a change of the wall clock must not remove an open
     page's row.

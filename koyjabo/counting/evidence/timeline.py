@@ -34,7 +34,7 @@ class Timeline(NamedTuple):
     set_back: SetBack = SetBack()
 
     def moved(self, visit: int, at_ms: int) -> int:
-        """A time stored for a visit. If it is from before the clock was set back, the same moment on this timeline."""
+        """Convert a time stored for a visit to this timeline, if it is from before the clock was set back."""
         since_ms, by_ms, newest = self.set_back
         return at_ms - by_ms if visit <= newest and since_ms < at_ms <= since_ms + by_ms else at_ms
 

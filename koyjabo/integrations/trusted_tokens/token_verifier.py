@@ -185,7 +185,7 @@ def _reason_of(error: Exception) -> Reason:
 
 
 def _claim(claims: Mapping[str, Any], name: str, missing: Any = None) -> Any:
-    """The claim with this name, or in nested claims the one that its parts lead to, separated by dots."""
+    """The claim with this whole name. Otherwise, the nested claim that its parts between dots lead to."""
     if name in claims:
         return claims[name]
     first, _, rest = name.partition(".")

@@ -128,8 +128,8 @@ class MailOutbox:
     def email_of(
         self, earlier: Settings, kind: str, email: str, language: str | None, **data: Any
     ) -> QueuedEmail | None:
-        """Make an email that is sent by the mail server of `earlier` settings, with their address in its link, also if
-        others apply by then. Returns None as `email` does.
+        """Make an email for the mail server of the `earlier` settings, with their address in its link, although new
+        settings apply. Returns None as `email` does.
         """
         if not earlier.smtp_url:
             return None
@@ -217,7 +217,7 @@ class MailOutbox:
                 self._task.start(self.send_all)
 
     def _kinds(self) -> tuple[str, ...]:
-        """The kinds of emails to send now. Without a mail server, those that an earlier one sends."""
+        """The kinds of emails to send now. Without a mail server, only the kinds for an earlier mail server."""
         return tuple(MAIL_ORDER) if self.is_on else KINDS_OF_EARLIER_SERVER
 
     def send_all(self) -> None:

@@ -126,7 +126,7 @@ class RedisOnlineMembers:
         return online
 
     def _end_expired(self, scope: Scope) -> None:
-        """End this scope's expired leases, and include it in `refresh` from now on."""
+        """End this scope's expired leases. From now on, `refresh` includes the scope."""
         self.online(scope)
         if self._outbox.reachable:
             self._sync_soon(scope)  # runs before later in-order calls

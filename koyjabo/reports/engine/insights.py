@@ -139,8 +139,8 @@ class Insights:
         )
 
     def version(self, query: ReportQuery, is_compared: bool = False) -> str:
-        """Return a text that changes whenever a report may change, for ETags. The last hour, and a comparison of a
-        range that ends today, also change with the clock.
+        """Return a text that changes whenever a report may change, for ETags. For the last hour, and for the comparison
+        of a range that ends today, it also changes with the clock.
         """
         known, now_ms = self._database.read(snapshot_queries.version, self._columns, query), self._clock.now_ms()
         known = f"{known}.{self._peak(query, None)}"
@@ -188,6 +188,6 @@ class Insights:
         return result
 
     def _names(self, dimension: str, values: list[str]) -> dict[str, Community]:
-        """Return the communities among the values, by the keys that `labels.community_of` returns."""
+        """Return the communities that the values refer to, by the result of `labels.community_of`."""
         keys = {key for value in values if (key := labels.community_of(dimension, value))}
         return self._database.read(snapshot_queries.named_communities, keys, self._is_public) if keys else {}

@@ -45,7 +45,7 @@ class ReportReader(NamedTuple):
 
 
 class _Scan:
-    """A scan that has not begun, for all calls that ask for the same."""
+    """A scan that has not begun, shared by all equal calls."""
 
     def __init__(self, key: tuple[Any, ...], reader: ReportReader) -> None:
         self.key, self.reader, self.calls = key, reader, 0
@@ -151,7 +151,7 @@ class ScanQueue:
         return max([now_s, *(self._paid_until_s.get(payer, now_s) for payer in scan.reader.charged)])
 
     def _end(self, scan: _Scan, took_s: float) -> None:
-        """Charge a scan. Scans that are not first take at most half of the time together."""
+        """Charge a scan. Together, the scans of readers other than the panel take at most half of the time."""
         now_s = self._now_s()
         with self._guard:
             if self._running is scan:

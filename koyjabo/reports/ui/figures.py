@@ -78,7 +78,7 @@ class Figure(NamedTuple):
 
     @property
     def is_apart(self) -> bool:
-        """Whether it is not among the boxes."""
+        """Whether the figure is shown outside of the boxes."""
         return self.name in (*IN_MENU, "returning_visitors")
 
     @property

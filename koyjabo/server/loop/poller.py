@@ -25,7 +25,9 @@ SOCKETS_PASS_S = 0.002
 class Watcher(Protocol):
     @property
     def network(self) -> str:
-        """The network whose files share a place in the rotation. A file with "" has its own place."""
+        """The network of the file. All files of a network share a place in the rotation; a file with "" has its own
+        place.
+        """
 
     def ready(self, events: int) -> None:
         """Handle a file's events. Must not block, because one loop serves all files."""

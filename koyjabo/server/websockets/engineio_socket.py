@@ -52,7 +52,9 @@ class EngineSocket(Socket):
 
     @property
     def silent_ms(self) -> int:
-        """The time since we last heard from the client, or since we closed it while it was responding to pings."""
+        """The time since the client's last data. If we closed the connection while the client was still responding to
+        pings, the time since then.
+        """
         if self.connection is not None:
             return self.connection.silent_ms
         return round(1000 * (time.monotonic() - self._heard))

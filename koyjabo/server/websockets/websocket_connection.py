@@ -144,8 +144,8 @@ class WebSocketConnection(BufferedConnection):
 
     @property
     def silent_ms(self) -> int:
-        """The time since data last arrived, or since we closed the connection while the client was responding to
-        pings.
+        """The time since the client's last data. If we closed the connection while the client was still responding to
+        pings, the time since then.
         """
         return round(1000 * (time.monotonic() - abs(self._heard)))
 

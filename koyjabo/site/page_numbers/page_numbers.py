@@ -161,8 +161,8 @@ class PageNumbers:
             self._tail.changed.update(pages)
 
     def begin_again(self) -> None:
-        """Make all workers read the watched pages again, because other pages show their number. Raises
-        LedgerUnavailable.
+        """Make all workers read the watched pages again, because PAGE_NUMBERS or the listed communities have changed.
+        Raises LedgerUnavailable.
         """
         self._database.write(page_queries.restart)
 
@@ -174,7 +174,7 @@ class PageNumbers:
                 pass
 
     def _follow(self, pages: tuple[str, ...], use: Callable[[PageReading], Result]) -> Result:
-        """Read these pages' sums and the new rows, and return what `use` makes of them while the tail has all rows."""
+        """Read these pages' sums and the new rows. Returns the result of `use`, called while the tail has all rows."""
         attempts = 0
         while attempts < PAGE_READ_ATTEMPTS:
             after = self._tail.upto
@@ -194,9 +194,7 @@ class PageNumbers:
         return reading
 
     def _shown(self, pages: Collection[str]) -> list[str]:
-        """The pages that show their number: PAGE_NUMBERS names them, and they are no page of a community that is not
-        listed.
-        """
+        """The pages with public numbers: PAGE_NUMBERS names them, and they do not belong to an unlisted community."""
         matcher = page_patterns.matcher(self._settings.page_numbers)
         named = [page for page in pages if matcher and matcher.fullmatch(page)]
         keys = {page: community_in(page) or "" for page in named if page.startswith(COMMUNITY_PATH)}

@@ -61,8 +61,8 @@ def finish(session: Session, columns: Columns, totals: PageViewTotals, began: in
 
 class PageNumberRules(UpkeepRules):
     def problems(self, session: Session, clock: Clock, columns: Columns) -> Iterator[str]:
-        """Compare the numbers of all pages with the report of all time, and yield a sentence for each difference.
-        Nothing is compared while one of them is being computed.
+        """Compare the numbers of all pages with a report from the first day on, and yield a sentence for each
+        difference. Does nothing while either of them is being computed.
         """
         numbers = page_queries.numbers(session)
         if numbers is None:

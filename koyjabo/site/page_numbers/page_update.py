@@ -1,4 +1,4 @@
-"""page_update: write what it is for."""
+"""The event `page_update`: the views of watched pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,9 @@ class PageUpdate:
         return {"type": self.type, **self.counts.as_object(self.paths)}
 
     def as_json(self, spelled: str) -> str:
-        """The event about one page, for a client that spelled it otherwise: as JSON, each spelling on its own line."""
+        """The event about one page as JSON, for a client that spelled the page differently. `spelled` has one spelling
+        per line, as JSON.
+        """
         ((_, page),) = self.paths
         values = encode(self.counts.pages[page]._asdict())[1:]
         pages = spelled.replace("\n", f',{values},{{"path":')

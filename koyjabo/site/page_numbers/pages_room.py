@@ -32,7 +32,7 @@ Paths = Sequence[tuple[str, str]]
 
 
 class Watched(NamedTuple):
-    """What a client watches. Of a path, it keeps the page and other spellings."""
+    """The pages that a client watches, with the client's spellings of each page."""
 
     address: str = ""  # the key of its limits; "" without limits
     pages: dict[str, str] = {}
@@ -42,7 +42,7 @@ class Watched(NamedTuple):
 
     @classmethod
     def of(cls, paths: Paths, address: str, earlier: "Watched | None" = None) -> "Watched":
-        """What these paths name, and what the client watched earlier."""
+        """The pages that these paths name, and the pages that the client watched earlier."""
         lines = {page: dict.fromkeys(earlier.lines_of(page)) for page in earlier.pages} if earlier else {}
         for path, page in paths:
             lines.setdefault(page, {})[encode(before_query(path))] = None
@@ -54,12 +54,14 @@ class Watched(NamedTuple):
         return (self.pages[page] or encode(page)).split("\n")
 
     def part(self, pages: Iterable[str]) -> "Watched":
-        """What the client watches of these pages."""
+        """The part with only these pages."""
         own = {page: self.pages[page] for page in pages if page in self.pages}
         return Watched.of((), self.address, Watched(pages=own))
 
     def with_part(self, new: "Watched", old: "Watched") -> "Watched":
-        """This, with a `part` replaced. Changes `pages`: a client may watch many, and add to them often."""
+        """Return a copy with `new` in place of the part `old`. Both share `pages`, because a client may watch many
+        pages and add to them often.
+        """
         self.pages.update(new.pages)
         return self._replace(paths=self.paths + new.paths - old.paths, size=self.size + new.size - old.size)
 
@@ -203,7 +205,7 @@ class PagesRoom(EventRoom):
             raise TooManyRequests(RATE_WINDOW_S, TOO_MANY_WATCHED_PATHS)
 
     def _different(self, pages: Collection[str], counts: Mapping[str, PageViews]) -> list[str]:
-        """The pages whose other clients were sent other numbers. They are sent again."""
+        """The pages whose other clients have last received different numbers. They are sent again."""
         sent, different = self.source.sent, []
         for page in pages:
             if sent.setdefault(page, counts[page]) != counts[page]:

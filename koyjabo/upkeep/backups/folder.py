@@ -103,7 +103,7 @@ class BackupFolder:
 
 
 def _lock(lock: BinaryIO) -> None:
-    """Lock the file, also if `is_locked` has it for a moment."""
+    """Lock the file. Waits if `is_locked` holds the lock for a moment."""
     for attempts_left in reversed(range(LOCK_ATTEMPTS)):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Answers a doubt about the clock: files visits again that were filed later than the clock shows, or puts them back."""
+"""Resolves a doubt about the clock: files visits from the future again, or restores their earlier times."""
 
 from typing import TYPE_CHECKING
 

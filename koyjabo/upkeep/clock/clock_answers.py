@@ -1,4 +1,4 @@
-"""Answers whether the clock or the visits are right (decision 130)."""
+"""Stores whether the clock or the visits are right, and acts on it (decision 130)."""
 
 import logging
 from contextlib import suppress
@@ -42,13 +42,13 @@ IMPOSSIBLE_TIME = N_("This version is newer than the time that the clock shows. 
 REFILING_LEASE = "refiling"
 
 ANSWER_APPLIES_MS = 3_000
-"""When all workers follow an answer, ms. Nothing is filed again before, so that no visit is filed by an earlier rule
-afterwards.
+"""Time until all workers follow an answer, ms. Only then are rows filed again, because until then a worker may still
+file visits in the future.
 """
 
 
 class ClockAnswers:
-    """Stores answers, and does on one worker what follows from them. Call `tick` every second."""
+    """Stores answers, and carries them out on one worker. Call `tick` every second."""
 
     def __init__(self, base: Base) -> None:
         self._database = base.database
@@ -68,11 +68,11 @@ class ClockAnswers:
         return self._watch.reading
 
     def has_earlier(self) -> bool:
-        """Whether visits were filed again, and can be put back. Raises LedgerUnavailable."""
+        """Whether the earlier times of refiled rows can be restored. Raises LedgerUnavailable."""
         return self._database.read(refiling_queries.has_earlier)
 
     def tick(self) -> None:
-        """Answer a doubt that is over, and do what follows from an answer. Never raises."""
+        """Answer a doubt that is over, and carry out answers. Never raises."""
         with suppress(LedgerUnavailable):  # the next tick tries again
             if self._watch.due_answer:
                 self._store(Actor(None, "", "", self._clock.system_ms()), CLOCK_ANSWER, self._watch.due_answer)
@@ -91,8 +91,8 @@ class ClockAnswers:
                 self._task.start(self._work)
 
     def answer(self, account: Account, answer: str) -> None:
-        """Say what is right: CLOCK_ANSWER or VISITS_ANSWER. All workers follow within 3 s. Raises Forbidden unless the
-        account is a site admin, LedgerUnavailable, and InvalidInput if the clock is certainly wrong.
+        """Store an admin's answer: CLOCK_ANSWER or VISITS_ANSWER. All workers follow within 3 s. Raises Forbidden
+        unless the account is a site admin, LedgerUnavailable, and InvalidInput if the clock is certainly wrong.
         """
         account.require_site_admin()
         if answer == CLOCK_ANSWER and self._clock.system_ms() < self._clock.release_ms:
@@ -102,22 +102,20 @@ class ClockAnswers:
         self._watch.tick(reads=True)
 
     def complete(self, advance: Advance = lambda visits: None) -> int:
-        """Do at once what follows from the answer. Returns the number of visits that were moved. Raises
-        LedgerUnavailable.
-        """
+        """Carry out the answer now. Returns the number of visits that were moved. Raises LedgerUnavailable."""
         answer = self._watch.answer
         if answer.answer == VISITS_ANSWER:
             visits = self._refiling.put_back(advance)
         else:
             visits = self._refiling.refile(answer, advance)
-            # As long as another server files visits later than the clock, the answer goes on to hold.
+            # The answer stays valid as long as another server files visits in the future.
             renewed = answer._replace(at_ms=self._clock.system_ms())
             self._database.write(clock_queries.store_state, ANSWER_STATE, renewed)
         log.warning("visits_refiled answer=%s visits=%d", answer.answer, visits)
         return visits
 
     def close(self) -> None:
-        """Let another worker go on at once."""
+        """Let another worker continue at once."""
         self._task.release()
 
     def _is_due(self) -> bool:

@@ -1,4 +1,4 @@
-"""The table of what was filed again."""
+"""The table of rows that were filed again."""
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column

@@ -1,4 +1,4 @@
-"""Files the people of communities, peaks and other times again, and puts them back."""
+"""Files people's days, peaks and other times again, and restores them."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ SELECT_ATTENDED_LATER = text("SELECT visit_id FROM attendance WHERE settled_unti
 
 
 def mark_present(session: Session, clock: Clock, expires_ms: int | None, after: int, upto: int) -> None:
-    """Mark people as present in the hours of their visits. With `expires_ms`, what their days were is kept."""
+    """Mark people as present in the hours of their visits. With `expires_ms`, also store their earlier days."""
     lock(session)
     absent = session.execute(LIST_ABSENT, {"after": after, "upto": upto}).all()
     if not absent:
@@ -56,8 +56,8 @@ def mark_present(session: Session, clock: Clock, expires_ms: int | None, after: 
 
 
 def refile_people(session: Session, clock: Clock, later: Later, before_ms: int, after: int, size: int) -> int | None:
-    """Remove the times after now from the days of the next `size` people. Those who were present at no other time since
-    `before_ms` were present then. Returns the last id, or None if there are no more.
+    """Remove future times from the days of the next `size` people. A person without another time since `before_ms`
+    counts as present at `before_ms`. Returns the last id, or None if there are no more.
     """
     lock(session)
     today = clock.bucket(later.now_ms).day
@@ -99,7 +99,7 @@ def put_back_people(session: Session, clock: Clock, size: int) -> int:
 
 
 def refile_others(session: Session, columns: Columns, clock: Clock, later: Later, before_ms: int) -> None:
-    """File peaks and other times again, and keep attended time that nothing can be added to."""
+    """File peaks and other times again, and end the spans of visits from the future. Their attended time stays."""
     lock(session)
     change = columns.change(session, attended=True)
     attended = session.scalars(SELECT_ATTENDED_LATER, {"least_ms": later.least_ms}).all()
@@ -119,7 +119,7 @@ def refile_others(session: Session, columns: Columns, clock: Clock, later: Later
 
 
 def _refile_peaks(session: Session, day: str, later: Later, before_ms: int) -> None:
-    """Move later peaks to the day of a moment, if they are higher."""
+    """Move peaks from the future to this day, whose highest peak is kept."""
     columns = select(Peak.scope, Peak.day, Peak.people, Peak.at_ms)
     for scope, late_day, people, at_ms in session.execute(columns.where(Peak.at_ms > later.least_ms)).all():
         earlier = session.execute(columns.where(Peak.scope == scope, Peak.day == day)).first()
@@ -163,7 +163,7 @@ def _set_days(
     others: Mapping[str, Day],
     expires_ms: int | None,
 ) -> None:
-    """Replace the days of a person. With `expires_ms`, the earlier ones are kept."""
+    """Replace the days of a person. With `expires_ms`, also store the earlier ones."""
     changed = [day for day in {**days, **others} if days.get(day) != others.get(day)]
     if expires_ms is not None:
         earlier = {f"{person.id} {day}": days.get(day, (others.get(day, (0, 0))[0], 0)) for day in changed}

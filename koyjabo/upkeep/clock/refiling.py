@@ -1,4 +1,4 @@
-"""Files again what was filed later than the clock shows, or puts it back, in short transactions."""
+"""Files rows from the future again, or restores their earlier times, in short transactions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ class Refiling:
         self._columns = base.services[Columns]
 
     def refile(self, answer: StoredState, advance: Advance = lambda visits: None) -> int:
-        """File again what is later than the clock. Returns the number of visits."""
+        """File rows from the future again. Returns the number of visits."""
         began_ms, visit = (answer.known_ms, answer.visit) if answer.known_ms else (self._clock.system_ms(), 2**62)
 
         def later() -> Later:
@@ -51,7 +51,7 @@ class Refiling:
         return visits
 
     def put_back(self, advance: Advance = lambda visits: None) -> int:
-        """Restore the times from before. Returns the number of visits."""
+        """Restore the earlier times. Returns the number of visits."""
         throttle, visits, first = Throttle(self._database), 0, 0
         while ids := throttle.do(refiling_queries.put_back_visits, self._columns):
             visits, first = visits + len(ids), min(first or ids[0], ids[0])
@@ -65,7 +65,9 @@ class Refiling:
         return visits
 
     def _begin(self, later: Later) -> StoredState:
-        """The first visit that is filed later, and the last certain time: stored, so that interrupted work goes on."""
+        """The first visit from the future, and the last certain time. Both are stored, so that interrupted work can
+        continue.
+        """
         begun = self._database.read(clock_queries.read_clock).state(REFILING_STATE)
         first = None if begun.visit else self._database.report(refiling_queries.first_later, Visit, later.least_ms)
         if first is not None:
@@ -94,7 +96,7 @@ class Refiling:
             after = upto
 
     def _end(self) -> None:
-        """Let sums by day be computed again."""
+        """Discard sums by day, so that they are computed again."""
 
         def discard(session: Any) -> None:
             for rules in all_rules():

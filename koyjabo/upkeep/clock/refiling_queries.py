@@ -1,4 +1,4 @@
-"""Files visits and events again that were filed later than the clock shows, and puts them back.
+"""Files visits and events from the future again, and restores their earlier times.
 
 Each transaction moves some rows with their sums. Numbers, ids and totals stay.
 """
@@ -36,14 +36,14 @@ UPDATE visits SET day_number = NULL WHERE id > :after AND day = :day
 AND day_number > coalesce((SELECT d.visits FROM daily_visits d WHERE d.scope = 'site' AND d.day = :day), 0)
 RETURNING id
 """)
-"""A day may have fewer visits afterwards than some of them have as their number."""
+"""Removes day numbers above the number of visits that are left on their day."""
 
 SUM_TABLES_OF_VISITS: tuple[tuple[Any, str], ...] = ((DailyVisits, "day"), (HourlyVisits, "hour_s"))
 
 
 class Later(NamedTuple):
-    """What is filed again: rows later than the clock, which shows `now_ms`. Visits after `visit` came after `began_ms`,
-    when the doubt began.
+    """The rows to file again: those later than `now_ms`, the clock's time. Visits with ids above `visit` came after
+    `began_ms`, when the doubt began.
     """
 
     now_ms: int
@@ -53,12 +53,12 @@ class Later(NamedTuple):
 
     @property
     def least_ms(self) -> int:
-        """Rows after this time are filed again. The clocks of servers differ a little."""
+        """Rows after this time are filed again. It is a little later than now, because the clocks of servers differ."""
         return self.now_ms + DISORDER_MS
 
 
 class Filed(NamedTuple):
-    """Where a row is filed."""
+    """The time, day and hour that a row is filed at."""
 
     at_ms: int
     day: str
@@ -67,8 +67,8 @@ class Filed(NamedTuple):
 
 
 class RestOfRows(NamedTuple):
-    """The rest of the rows to move: those with an id after `after`. `next_id` and `next_ms` are the next row that is
-    certain. Without a time, no row up to `next_id` is.
+    """The rows that are left to move: those with ids above `after`. `next_id` and `next_ms` are the id and time of the
+    next row whose time is certain. If `next_ms` is None, no row up to `next_id` has a certain time.
     """
 
     after: int
@@ -77,12 +77,12 @@ class RestOfRows(NamedTuple):
 
 
 def first_later(session: Session, table: Any, least_ms: int) -> int | None:
-    """The first id of a row that is filed after this time."""
+    """The id of the first row that is filed after this time."""
     return session.scalar(select(func.min(table.id)).where(table.at_ms > least_ms))
 
 
 def last_certain_ms(session: Session, first: int | None, least_ms: int) -> int | None:
-    """The time of the last visit before the first one that is filed later."""
+    """The time of the last visit before the first one from the future."""
     if first is None:
         return None
     before = select(Visit.at_ms).where(Visit.id < first, Visit.at_ms <= least_ms).order_by(Visit.id.desc())
@@ -126,7 +126,7 @@ def refile_visits(
 def refile_events(
     session: Session, columns: Columns, clock: Clock, later: Later, part: RestOfRows, size: int
 ) -> tuple[int, RestOfRows]:
-    """File the next `size` events again, at the earliest when their visit came."""
+    """File the next `size` events again, none before its visit."""
     lock(session)
     rows = _next_rows(session, Event, later, part.after, size)
     if not rows:
@@ -142,7 +142,7 @@ def refile_events(
 
 
 def put_back_visits(session: Session, columns: Columns, size: int) -> list[int]:
-    """File `size` visits at their earlier times. Returns their ids."""
+    """Restore the earlier times of `size` visits. Returns their ids."""
     lock(session)
     lock_counters(session, {SITE})
     moves = _earlier_moves(session, Visit, size)
@@ -166,8 +166,8 @@ def put_back_events(session: Session, columns: Columns, size: int) -> int:
 
 
 class Times:
-    """The times for rows of a table, in the order of their ids: the client's time if it lies between the neighbours,
-    else the last certain time before.
+    """New times for rows of a table, in order of id. A row gets the client's time if this is between the certain times
+    before and after it, otherwise the certain time before it.
     """
 
     def __init__(self, session: Session, table: Any, clock: Clock, later: Later, part: RestOfRows) -> None:
@@ -178,7 +178,7 @@ class Times:
             self._find_next(max(part.after, part.next_id))
 
     def of(self, row: Any, since_ms: int | None) -> Filed:
-        """`since_ms`: the row cannot be earlier."""
+        """The new time of a row, not before `since_ms`."""
         if self._next_ms is not None and row.id >= self._next_id:
             self._find_next(row.id)
         most_ms = self._later.now_ms if self._next_ms is None else min(self._next_ms, self._later.now_ms)
@@ -265,7 +265,7 @@ def _earlier_moves(session: Session, table: Any, size: int) -> dict[int, Filed]:
 
 
 def keep_earlier(session: Session, name: str, earlier: dict[Any, Any], expires_ms: int) -> None:
-    """Store values from before a move, unless earlier ones are stored."""
+    """Store the values of rows before they are moved, unless earlier values are stored."""
     rows = [(name, str(key), json.dumps(value), expires_ms) for key, value in earlier.items()]
     insert_rows(session, RefiledRow, (), rows, KEEP_EARLIER)
 

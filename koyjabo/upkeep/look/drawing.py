@@ -1,7 +1,7 @@
 """Reduces an SVG to what a mark needs: shapes, groups, gradients and clip paths (specification: A look of one's own).
 
-A small picture that everyone loads must not cost a browser much, so only what is listed here is kept. What changes how
-the picture looks is refused by name, and the rest is left out.
+Every visitor's browser draws the mark, so only the elements and attributes listed here are kept. Others are refused by
+name if they change the picture, and left out if not.
 """
 
 import re
@@ -49,7 +49,7 @@ COMPLEX_PICTURE = N_("An SVG has at most 2,000 elements here, nested 20 deep. Si
 
 
 def drawing_of(content: bytes) -> bytes:
-    """What is kept of an SVG; the same again for what this function returned. Raises InvalidInput for `mark`."""
+    """The parts of an SVG that are kept. Idempotent. Raises InvalidInput for `mark`."""
     drawing = Drawing()
     try:
         drawing.read(content)

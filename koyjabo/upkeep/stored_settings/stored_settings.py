@@ -123,8 +123,8 @@ class StoredSettings:
         return self._sealer.seal(value, name) if value and name in SEALED_SETTINGS else value
 
     def _checked(self, stored: dict[str, str], changes: Mapping[str, str], before: Mapping[str, str]) -> Settings:
-        """The settings in force with these stored values. Raises InvalidInput if one of `changes` cannot be used, or
-        another value that was not left out `before`.
+        """The settings in force with these stored values. Raises InvalidInput if a value in `changes` cannot be used,
+        or makes another value unusable that was usable `before`.
         """
         try:
             Settings.model_validate({name: value for name, value in changes.items() if value})

@@ -104,8 +104,8 @@ def _inline(text: str, digest: str) -> Markup:
 
 def module(name: str, is_blocking: bool = False) -> Markup:
     """The tags for a script and its imports, so that browsers request all of them at once. A page with several scripts
-    lists each import once. Empty for scripts in the page's bundle. Browsers draw nothing before a blocking script in
-    the head has run, so that what it changes does not move the page.
+    lists each import once. Empty for scripts in the page's bundle. A blocking script in the head runs before the
+    browser draws the page, so its changes move nothing.
     """
     if name in assets().bundled.get(g.get("bundle", ""), ()):
         return Markup()

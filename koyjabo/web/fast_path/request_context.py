@@ -58,7 +58,7 @@ class RequestContext(ABC):
         self._limits.uncount_stored(self.usage, stored)
 
     def count_name(self) -> None:
-        """Count a new page that the counted address names."""
+        """Count a new page for the counted address."""
         self._limits.count_name(self.usage)
 
     @abstractmethod

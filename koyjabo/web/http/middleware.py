@@ -91,7 +91,7 @@ def queued(layer: WSGIApplication) -> WSGIApplication:
 
 
 def trust_proxies(app: Flask, hops: int) -> None:
-    """Believe `hops` proxies, and nothing that was sent to them. Must be the outermost middleware."""
+    """Trust `hops` proxies, but not the headers that they received. Must be the outermost middleware."""
     if hops:
         app.wsgi_app = _behind(app.wsgi_app, hops)  # type: ignore[method-assign, assignment]
 

@@ -30,7 +30,5 @@ def hops(environ: Mapping[str, Any]) -> list[Hop]:
 
 
 def in_force(environ: Mapping[str, Any], trusted: int) -> int:
-    """The number of proxies trusted in this request: `trusted`. If it is 0, a proxy on this machine still counts in
-    development.
-    """
+    """The number of trusted proxies of this request: `trusted`, or 1 for a proxy on this machine in development."""
     return trusted or min(int(PEER in environ), len(hops(environ)) - 1)

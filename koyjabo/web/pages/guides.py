@@ -211,7 +211,7 @@ def excerpt(section: Section, query: str) -> str:
 
 
 def _starts(query: str) -> list[str]:
-    """The beginnings that words need in order to be found."""
+    """The query's words, without the `s` of a plural. Words that begin with them are found."""
     words = dict.fromkeys(WORD.findall(query.lower()))
     return [word[:-1] if word.endswith("s") and len(word) > 3 else word for word in words][:MAX_QUERY_WORDS]
 

@@ -1,4 +1,4 @@
-"""Templates fail on a name that a row or a result does not have, which they would otherwise read as empty."""
+"""Makes templates fail on a name that a row or a result does not have. Jinja would treat the name as empty."""
 
 from collections.abc import Mapping
 from types import NoneType

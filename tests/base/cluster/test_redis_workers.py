@@ -49,7 +49,7 @@ class RedisAway:
         self.published.append(json.loads(text)["message"])
 
 
-def test_changes_that_could_not_be_sent_to_redis_are_put_back():
+def test_changes_that_could_not_be_sent_to_redis_are_queued_again():
     client, changes = RedisAway(), {"mirpur": [1, 1]}
     outbox = RedisOutbox(ThreadRuntime(), client, lambda: None)
     bus = RedisBus(client, outbox, ThreadRuntime(), Signals(), 0.01)
@@ -103,7 +103,7 @@ def test_a_message_that_redis_did_not_return_in_time_is_never_delivered_later(di
         assert received == ["found"]
 
 
-def test_a_redis_that_does_not_know_a_script_receives_its_text(redis_server):
+def test_redis_receives_the_text_of_an_unknown_script(redis_server):
     client = connect(redis_server.url)
     add = Script(client, "return redis.call('INCRBY', KEYS[1], ARGV[1])")
     assert [add(["a"], [1]), add(["a"], [1])] == [1, 2]
@@ -203,7 +203,7 @@ def test_a_worker_leaves_a_replaced_redis_master_although_the_master_continues_t
         client.close()
 
 
-def test_a_node_of_a_redis_cluster_ends_the_start_and_its_errors_are_named_later(new_server, sqlite_database, tmp_path):
+def test_a_start_with_a_node_of_a_redis_cluster_fails(new_server, sqlite_database, tmp_path):
     node = RedisNode(tmp_path)
     node.options += ["--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--dir", str(tmp_path)]
     with node:
@@ -219,7 +219,7 @@ def test_a_node_of_a_redis_cluster_ends_the_start_and_its_errors_are_named_later
         client.close()
 
 
-def test_the_cause_of_an_error_of_redis_keeps_its_first_word():
+def test_the_cause_of_a_redis_error_includes_its_first_word():
     replies = ("LOADING Redis is loading", "ERR max number of clients reached", "OOM no memory", "NOPERM no rights")
     assert [cause_of_error(BaseParser.parse_error(reply)) for reply in replies] == [*replies]
     assert cause_of_error(BaseParser.parse_error("MOVED 9421 127.0.0.1:8721")) == NO_CLUSTER

@@ -41,13 +41,13 @@ def least_contrast(palette: Palette, theme: str) -> float:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_text_is_legible_whatever_colour_a_site_has(theme):
+def test_every_text_is_legible_in_every_colour_of_a_site(theme):
     too_low = {colour: ratio for colour in COLOURS if (ratio := least_contrast(palette_of(colour), theme)) < 4.5}
     assert too_low == {}
     assert all(contrast(ink_on(colour), colour) >= 4.5 for colour in COLOURS)
 
 
-def test_the_disc_shows_on_the_ground_whatever_colour_a_site_has():
+def test_the_disc_contrasts_with_its_background_in_every_colour():
     for palette in map(palette_of, COLOURS):
         for ground, disc in zip(palette.ground, palette.disc_fill, strict=True):
             assert abs(Oklch.of(ground).lightness - Oklch.of(disc).lightness) > 0.05

@@ -47,7 +47,7 @@ def name_after_sign_up(site, email: str, name: str = "") -> str:
     return site.post("/api/auth/signup", json={"email": email, "password": PASSWORD, "name": name}).json["user"]["name"]
 
 
-def test_a_community_needs_a_visible_name_and_a_user_without_one_is_named_after_the_email_address(site, founder):
+def test_a_community_needs_a_visible_name_and_a_user_gets_one_from_the_email(site, founder):
     community = found(founder)["id"]
     for name in INVISIBLE:
         assert_error(founder.post(PATH, json={"name": name}), 400, "invalid_input", "name")
@@ -63,13 +63,13 @@ SAID = {"\u202enimda": "nimda", "a\u2066b\u2069\u200ec\u061c": "abc", "\u200dMir
 SAID |= {text: text for text in (BANGLA, FAMILY, "!", "٣")}
 
 
-def test_a_name_loses_its_direction_marks_and_keeps_the_joiners_inside_words(site, founder):
+def test_a_name_loses_its_direction_marks_and_keeps_joiners_within_words(site, founder):
     assert {name_: found(founder, name=name_)["name"] for name_ in SAID} == SAID
     users = {name_: name_after_sign_up(site, f"name{number}@example.com", name_) for number, name_ in enumerate(SAID)}
     assert users == SAID
 
 
-def test_the_largest_network_loses_its_oldest_entry_when_the_memory_is_full():
+def test_the_network_with_the_most_entries_loses_its_oldest_when_the_memory_is_full():
     chooser, known = random.Random(7), {}  # by owner and key: the network, oldest first
     shares: FairShares[int] = FairShares(20, 20, print)
     for number in range(1000):
@@ -122,7 +122,7 @@ CHANGING_ZONES = ("America/St_Johns", "Antarctica/Troll", "Asia/Dhaka", "Austral
 
 
 @pytest.mark.parametrize("zone", CHANGING_ZONES)
-def test_the_hours_around_each_change_of_the_clock_are_the_hours_of_the_zone(zone):
+def test_the_local_hours_are_right_around_each_change_of_the_clock(zone):
     clock, all_changes = Clock(ZoneInfo(zone)), [*changes(ZoneInfo(zone), 2006, 2010)]
     assert all_changes
     for change_s in all_changes:

@@ -104,7 +104,7 @@ def test_an_address_is_shown_decoded_except_for_characters_that_would_mislead():
 
 @effort(300)
 @given(st.text(st.sampled_from("/%aAfF0279eE~ \u202eব😀([+,?#\ud800@:") | st.characters(), max_size=700))
-def test_the_shown_form_of_a_page_leads_to_the_stored_page(text):
+def test_the_shown_form_of_an_address_leads_to_the_stored_page(text):
     path = sent_page("/" + text)
     if path is None:  # a local file
         return
@@ -186,7 +186,7 @@ LEAST = {  # wanted agreement, in percent
 }
 
 
-def test_the_domains_of_the_corpus_get_the_names_that_the_corpus_gives_and_none_becomes_another_domain():
+def test_each_domain_of_the_corpus_gets_its_expected_name_and_remains_distinct():
     cases = domains()
     assert len(cases) > 3_700
     valid, invalid = ([case for case in cases if bool(case.expected) == is_valid] for is_valid in (True, False))

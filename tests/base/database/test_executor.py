@@ -123,7 +123,7 @@ def use(server: ChangedServer, admin: Member) -> None:
 
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-def test_two_workers_that_add_a_row_at_the_same_time_do_not_exceed_the_limit(database, monkeypatch):
+def test_two_workers_that_add_rows_at_once_do_not_exceed_the_limit(database, monkeypatch):
     """The first to count inserts only after the other has counted, or is waiting for it."""
     monkeypatch.setattr("koyjabo.integrations.api_keys.api_keys.MAX_API_KEYS", 1)
     with (

@@ -88,7 +88,7 @@ def held(path: str) -> Iterator[None]:
         yield
 
 
-def test_a_server_waits_for_its_database_and_shows_the_last_known_stats_as_stale_later(disposable_postgres, new_server):
+def test_a_server_waits_for_its_database_at_the_start_and_shows_stale_stats_later(disposable_postgres, new_server):
     """Includes an outage before the first request."""
     server = new_server(disposable_postgres.new_database())
     disposable_postgres.kill()
@@ -119,7 +119,7 @@ def test_a_server_waits_for_its_database_and_shows_the_last_known_stats_as_stale
     assert "worker_died" not in server.log
 
 
-def test_the_stats_are_still_read_from_a_database_that_is_read_only_because_its_disk_is_full(postgres, new_server):
+def test_the_stats_can_be_read_while_a_full_disk_makes_the_database_read_only(postgres, new_server):
     """Hosting services change this setting. It does not make the database a standby."""
     database = postgres.new_database()
     server = new_server(database).start()
@@ -184,7 +184,7 @@ CONNECTING = {
 }
 
 
-def test_the_cause_of_a_failed_connection_is_read_from_the_words_of_the_error_and_not_from_names():
+def test_the_cause_of_a_failed_connection_is_read_from_the_error_without_its_names():
     """They have no SQLSTATE. Waiting helps unless the server or the driver refuses for good."""
     errors = {psycopg2.OperationalError(text): cause for text, cause in CONNECTING.items()}
     assert {str(error): cause_of(error) for error in errors} == CONNECTING

@@ -106,7 +106,7 @@ REFUSED_ROWS = {
 
 @pytest.mark.both_kinds
 @pytest.mark.empty_database
-def test_a_database_with_rows_that_this_version_cannot_read_is_refused_before_anything_is_changed(database, caplog):
+def test_a_database_with_rows_of_an_unsupported_version_is_refused_unchanged(database, caplog):
     migrate(database, OLDEST_REVISION)
     for row, reason in REFUSED_ROWS.items():
         table = row.split()[2]
@@ -202,7 +202,7 @@ REMOVED_ROWS = {"api_keys": 1, "webhooks": 1, "oidc_identities": 2, "passkeys": 
 
 @pytest.mark.both_kinds
 @pytest.mark.empty_database
-def test_an_upgrade_keeps_what_is_still_used_and_logs_the_number_of_rows_it_deletes(database, caplog, tmp_path):
+def test_an_upgrade_logs_the_number_of_unused_rows_that_it_deletes(database, caplog, tmp_path):
     migrate(database, OLDEST_REVISION)
     insert_removed_features(database)
     with Site(database.url, BACKUP_DIR=str(tmp_path), BACKUP_TO="not even a URL", OIDC_PROVIDERS="work") as site:
@@ -229,7 +229,7 @@ def test_a_database_of_a_newer_version_is_used_if_that_version_allows_this(site)
         site.restart()
 
 
-def test_a_database_from_before_the_first_release_is_refused_and_the_error_names_the_way_to_upgrade(site):
+def test_a_database_older_than_the_first_release_is_refused_with_the_way_to_upgrade(site):
     site.rows("UPDATE alembic_version SET version_num = '0031'")
     with pytest.raises(UnusableDatabase, match=r"Start commit \w+ of this program on it once, and then this version"):
         site.restart()

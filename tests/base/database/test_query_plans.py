@@ -108,7 +108,7 @@ def recorded_on_sqlite(monkeypatch) -> Iterator[list[str]]:
         yield statements
 
 
-def test_on_sqlite_a_visit_takes_few_statements_and_no_statement_reads_a_whole_table(filled, monkeypatch):
+def test_on_sqlite_a_visit_takes_few_statements_and_reads_no_whole_table(filled, monkeypatch):
     with Site(filled("sqlite")) as site, recorded_on_sqlite(monkeypatch) as statements:
         site.stats()
         statements.clear()
@@ -198,7 +198,7 @@ def recorded_on_postgres(monkeypatch) -> Iterator[list[str]]:
         yield messages
 
 
-def test_on_postgresql_a_visit_takes_two_round_trips_and_no_statement_reads_a_whole_table(filled, monkeypatch):
+def test_on_postgresql_a_visit_takes_two_round_trips_and_reads_no_whole_table(filled, monkeypatch):
     with recorded_on_postgres(monkeypatch) as messages, Site(filled("postgres")) as site:
         site.register("first")  # a new connection does not know yet what other workers have acknowledged
         for visitor, visit in (("new", "1"), ("v7", "1"), ("new", "1")):

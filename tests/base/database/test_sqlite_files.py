@@ -50,7 +50,7 @@ def has_waiter(record: int) -> bool:
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_file_that_is_replaced_while_it_is_opened_is_closed_and_the_new_file_is_opened(path, monkeypatch, moment):
+def test_a_file_that_is_replaced_during_its_opening_is_opened_again(path, monkeypatch, moment):
     other = SqliteDatabase(path).remember().path
     link = path.with_name("link.db")
     link.symlink_to(path)
@@ -101,7 +101,7 @@ def test_the_last_connection_to_a_file_is_not_closed_while_another_connection_is
     assert pages(path) == ["kept"]
 
 
-def test_a_write_ahead_log_that_reuses_the_inode_number_of_a_deleted_log_is_kept(path):
+def test_a_write_ahead_log_with_the_inode_number_of_a_deleted_log_is_kept(path):
     """File systems give the number of a deleted file to a new one."""
     connection, log, same_number = sqlite.connect(str(path)), Path(f"{path}-wal"), path.with_name("same-number")
     same_number.hardlink_to(log)
@@ -172,7 +172,7 @@ def test_a_database_that_other_users_may_read_becomes_readable_only_by_its_owner
         first.execute("INSERT INTO t VALUES (2)")
 
 
-def test_a_check_of_the_mode_releases_no_lock(tmp_path):
+def test_a_check_of_the_file_mode_releases_no_lock(tmp_path):
     """Closing any descriptor of a file releases this process's locks on it."""
     path = tmp_path / "koyjabo.db"
     with closing(connect(str(path))) as writing:

@@ -89,7 +89,7 @@ def test_a_promoted_standby_takes_over_and_its_old_primary_is_not_used(pair, dat
     assert "Traceback" not in server.log
 
 
-def test_the_number_of_a_transaction_is_only_looked_up_on_its_own_server(postgres):
+def test_a_transaction_number_is_looked_up_only_on_its_own_server(postgres):
     """On a promoted standby, the number may belong to another transaction."""
     with closing(connect(postgres.new_database().url)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT txid_current()")

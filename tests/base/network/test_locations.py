@@ -53,7 +53,7 @@ def locate(place_database):
     return look_up
 
 
-def test_a_location_is_a_city_with_its_country_code_or_the_name_of_a_country(place_database):
+def test_a_location_is_a_city_with_its_country_code_or_a_country(place_database):
     for record in (flat("Dhaka"), nested("Dhaka")):
         places = LocationFinder([place_database({"103.4.0.0/16": record, "2400:c600::/32": record})])
         for address in (BANGLADESH, BANGLADESH_V6, f"::ffff:{BANGLADESH}", "::FFFF:6704:91F5", *nat64(BANGLADESH)):
@@ -121,7 +121,7 @@ def test_a_damaged_location_file_is_no_error(monkeypatch, tmp_path, place_databa
 @given(
     st.dictionaries(st.sampled_from(["Other", "Unknown", *map(str, range(40))]), st.integers(1, 5)), st.integers(1, 30)
 )
-def test_the_shown_locations_are_the_largest_ones_and_the_sum_of_all_is_kept(places, most):
+def test_the_largest_locations_are_shown_and_the_counts_of_all_add_up(places, most):
     shown = largest(places, most)
     named = [count for place, count in shown.items() if place not in ("Other", "Unknown")]
     left_out = [count for place, count in places.items() if place not in shown]
@@ -160,7 +160,7 @@ def test_the_built_in_list_knows_the_addresses_of_data_centres():
     assert [network(address) for address in (None, "", "localhost", "1.2.3", "3.5.140.1\n")] == [None] * 5
 
 
-def test_a_range_of_data_centres_ends_before_its_second_bound(monkeypatch, tmp_path):
+def test_a_range_of_addresses_excludes_its_upper_bound(monkeypatch, tmp_path):
     monkeypatch.setattr(address_owners, "HOSTING_RANGES", tmp_path / "hosting.bin")
     bounds = array("Q", [int(ip_address("198.51.100.8")), int(ip_address("198.51.100.12"))])
     address_owners.HOSTING_RANGES.write_bytes(bounds.tobytes())
@@ -168,7 +168,7 @@ def test_a_range_of_data_centres_ends_before_its_second_bound(monkeypatch, tmp_p
     assert [network(f"198.51.100.{n}") for n in (7, 8, 11, 12)] == ["other", "datacentre", "datacentre", "other"]
 
 
-def test_an_own_address_is_recognized_in_every_spelling():
+def test_an_address_of_the_operator_is_recognized_in_every_spelling():
     owners = AddressOwners(own=lambda: [ip_network("203.0.113.0/24"), ip_network("2001:db8::/64")])
     own = (
         "203.0.113.7",

@@ -32,7 +32,7 @@ def test_a_rate_limit_ends_at_the_time_that_was_announced(now):
     assert not rate.use("ayesha").is_exceeded
 
 
-def test_many_names_neither_fill_the_memory_nor_lift_the_limit_of_a_name(monkeypatch, now):
+def test_many_keys_neither_fill_the_memory_nor_reset_the_limit_of_a_key(monkeypatch, now):
     monkeypatch.setattr(rate_limiter, "MAX_RATE_KEYS", 100)
     rate = Rate(2)
     for _ in range(3):
@@ -46,7 +46,7 @@ def test_many_names_neither_fill_the_memory_nor_lift_the_limit_of_a_name(monkeyp
     assert len(rate._counts) == 1
 
 
-def test_a_daily_limit_forgets_the_addresses_that_use_the_least(monkeypatch, now):
+def test_a_daily_limit_forgets_the_addresses_with_the_fewest_uses(monkeypatch, now):
     monkeypatch.setattr(rate_limiter, "MAX_RATE_KEYS", 100)
     rate = DailyRate(1000)
     assert not rate.use("heavy", uses=1000).is_exceeded
@@ -59,7 +59,7 @@ def test_a_daily_limit_forgets_the_addresses_that_use_the_least(monkeypatch, now
     assert not rate.use("heavy").is_exceeded
 
 
-def test_the_exact_number_of_allowed_uses_gets_through_when_many_threads_use_a_rate():
+def test_the_limit_is_exact_when_many_threads_use_a_rate():
     rate = Rate(500)
     with ThreadPoolExecutor(8) as pool:
         used = list(pool.map(rate.use, repeat("ayesha", 2000)))
@@ -103,7 +103,7 @@ def test_the_network_of_one_customer_has_a_limited_number_of_uses(use, addresses
     assert use(key(another))
 
 
-def test_a_customer_with_a_whole_48_prefix_has_the_uses_of_sixteen_addresses(use):
+def test_a_customer_with_a_whole_48_prefix_has_the_limit_of_sixteen_addresses(use):
     used = [use(of_prefix(n, home)) for n, home in product(range(LIMIT), range(17))]
     assert sum(used) == 16 * LIMIT
     assert not use(of_prefix(9, home=200))

@@ -61,7 +61,7 @@ def test_a_user_agent_and_its_reduced_text_name_the_same_browser_system_and_devi
 
 @effort(100)
 @given(st.text(max_size=80) | st.from_regex(r"[A-Za-z ]{1,20}/[0-9.]{1,6}( \([A-Za-z; ]{0,30}\))?( on [A-Z]{1,9})?"))
-def test_the_reduction_of_any_user_agent_does_not_change_its_parsed_result(text):
+def test_a_reduced_user_agent_is_parsed_like_the_original_one(text):
     assert user_agents.parsed(user_agents.reduced(text)) == user_agents.parsed(text)
 
 
@@ -137,7 +137,7 @@ LEAST = {  # wanted agreement for each corpus, in percent
 }
 
 
-def test_no_browser_of_the_corpora_is_taken_for_a_crawler(agreements):
+def test_no_browser_of_the_corpora_counts_as_a_crawler(agreements):
     browsers = [agreement for agreement in agreements if agreement.what in (BROWSER, STORED_BROWSER)]
     assert sum(agreement.right for agreement in browsers) > (37_000 if EVERYTHING else 9_000)
     assert [agent for agreement in browsers for agent in agreement.wrong] == []

@@ -243,7 +243,7 @@ def test_a_message_without_its_arguments_fails_no_request(monkeypatch, tmp_path)
     assert ("not all arguments" in lines or "%d format" in lines, "right\n" in lines) == (True, True)
 
 
-def test_requests_and_a_stop_do_not_wait_for_an_unread_log_and_lost_lines_are_counted(unread_server):
+def test_an_unread_log_delays_no_request_and_its_lost_lines_are_counted(unread_server):
     unread_server.lose_lines()
     assert unread_server.get("/healthz").ok
     log = bytearray()

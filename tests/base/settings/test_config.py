@@ -135,7 +135,7 @@ NAMED = {"AUTH_ISSUER": "https://auth.example.com", "AUTH_AUDIENCE": "live"}
 ANY_AUDIENCE = {"AUTH_AUDIENCE": "none"}
 
 
-def test_conflicting_settings_of_tokens_stop_the_start_with_the_name_of_one_of_them(load):
+def test_a_start_with_conflicting_token_settings_fails_and_names_one(load):
     wrong = {
         "AUTH_SHARED_SECRET": [
             {**PUBLIC, **NAMED, **SECRET},
@@ -217,7 +217,7 @@ def test_an_override_wins_over_the_environment_and_the_environment_wins_over_the
     assert (settings.port, settings.database.database) == (2222, str(tmp_path / "instance" / "koyjabo.db"))
 
 
-def test_a_process_that_is_started_later_keeps_the_settings_file_of_the_start(load, monkeypatch, tmp_path):
+def test_a_process_started_later_uses_the_settings_file_of_the_start(load, monkeypatch, tmp_path):
     """A worker that is replaced must not get half of the new settings."""
     monkeypatch.setattr(os, "environ", {**os.environ, "STARTING_TOTAL": "2"})
     (tmp_path / ".env").write_text("PORT=1111\nSTARTING_TOTAL=1\n")
@@ -227,7 +227,7 @@ def test_a_process_that_is_started_later_keeps_the_settings_file_of_the_start(lo
     assert (settings.port, settings.starting_total, settings.timezone) == (1111, 2, "Asia/Dhaka")
 
 
-def test_a_sqlite_file_that_the_host_would_delete_is_refused_unless_the_operator_allows_it(load):
+def test_a_sqlite_file_on_temporary_storage_is_refused_unless_the_operator_allows_it(load):
     on_render = {"RENDER": "true", "SECRET_KEY": KEY}
     with pytest.raises(SettingsError, match=r"^DATABASE_URL.*ALLOW_EPHEMERAL_STORAGE"):
         load(**on_render, DATABASE_URL=ON_THE_ROOT)

@@ -15,7 +15,7 @@ ROW = "6f1d2c9a-84b7-4053-94c1-f6a29b80e735"
 
 
 @pytest.mark.parametrize("earlier", [f"{SECRET}\n", f'"{SECRET}"'], ids=["white space", "quotation marks"])
-def test_texts_that_an_earlier_spelling_of_the_key_sealed_or_signed_stay_valid(database, monkeypatch, earlier):
+def test_texts_sealed_or_signed_with_an_earlier_spelling_of_the_key_stay_valid(database, monkeypatch, earlier):
     with monkeypatch.context() as before:
         before.setattr(config, "cleaned", lambda name, text: text)
         with Site(database.url, SECRET_KEY=earlier) as site:

@@ -8,7 +8,7 @@ ODD = ("\a{}", "{:.1}\u200b{}", "\u202e{}", "{}\u2060", "{:.1}\u2028{}", '"{}"',
 """What is refused in any setting: invisible characters, and quotation marks around the value."""
 
 
-def test_an_invisible_character_or_quotation_marks_around_it_are_refused_in_any_setting(load, tmp_path):
+def test_an_invisible_character_and_surrounding_quotation_marks_are_refused_in_any_setting(load, tmp_path):
     key = tmp_path / "key"
     for odd in ODD:
         key.write_text(odd.format(KEY, KEY))

@@ -94,7 +94,7 @@ def test_the_rows_of_a_lost_block_are_read_and_stored_again(site, rows):
         assert stored(other) == right
 
 
-def test_the_blocks_of_other_parsing_rules_are_stored_again(site):
+def test_the_blocks_of_an_earlier_parser_are_stored_again(site):
     right = stored(site)
     with Site(site.database_url, site.time, PUBLIC_URL="https://www.google.com") as other:
         others = stored(other)

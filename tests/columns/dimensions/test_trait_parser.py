@@ -30,7 +30,7 @@ def parse(**columns) -> dict[str, Value]:
     return dict(zip(TRAITS, PARSER.rows(tuple(row))(tuple(row.values())), strict=True))
 
 
-def test_the_traits_of_a_visit_are_read_from_its_columns_and_empty_without_a_value():
+def test_the_traits_of_a_visit_are_read_from_its_columns():
     agent = {"user_agent": PHONE, "referrer": "https://l.facebook.com/l.php"}
     read = {
         **dict.fromkeys(TRAITS),
@@ -46,7 +46,7 @@ def test_the_traits_of_a_visit_are_read_from_its_columns_and_empty_without_a_val
         assert (parse(place=place)["country"], parse(place=place)["city"]) == (country, None)
 
 
-def test_a_new_reader_makes_the_stored_values_invalid(monkeypatch):
+def test_stored_values_become_invalid_when_a_dimension_gets_a_reader(monkeypatch):
     before = TraitParser().rules
     first_letter = Reader(("first_letter",), ("place",), lambda place: (place[:1],))
     monkeypatch.setattr(trait_parser, "READERS", (*READERS, first_letter))
@@ -99,7 +99,7 @@ def test_an_unlisted_referrer_is_named_by_its_registrable_domain():
     }
 
 
-def test_a_listed_host_has_the_channel_of_its_entry_and_not_of_its_parent_domain():
+def test_a_listed_host_has_its_own_channel_instead_of_the_parent_domains():
     expected = {
         "search google.com": ["images.google.com", "www.google.com.bd", "scholar.google.com", "google.co.uk"],
         "social x.com": ["t.co", "x.com"],
@@ -120,7 +120,7 @@ def test_a_listed_host_has_the_channel_of_its_entry_and_not_of_its_parent_domain
     }
 
 
-def test_an_app_has_the_channel_of_its_site_also_if_others_made_it():
+def test_an_app_has_the_channel_of_its_site_even_if_made_by_others():
     expected = {
         "social facebook.com": ["com.facebook.katana", "com.facebook.lite"],
         "social threads.com": ["com.instagram.barcelona"],
@@ -174,13 +174,13 @@ def test_every_host_of_the_public_list_has_the_channel_of_its_entry():
     assert len(listed) > 1500
 
 
-def test_an_own_page_or_an_invalid_address_is_no_source():
+def test_a_page_of_this_site_and_an_invalid_address_are_no_sources():
     addresses = ["null", "about:blank", "data:text/html,<p>", "blob:https://example.com/1", "file:///C:/a", None, ""]
     addresses += ["https://live.koyjabo.com/", "https://koyjabo.com/map", "https://www.koyjabo.com", "//", "http://[/"]
     assert {OWN.of(address) for address in addresses} == {(None, "direct")}
 
 
-def test_both_spellings_of_a_host_are_one_source_in_its_own_script():
+def test_both_spellings_of_a_host_are_one_source():
     expected = {
         "https://xn--54b7fta0cc.xn--54b7fta0cc/": "বাংলা.বাংলা",
         "https://www.বাংলা.বাংলা/খবর": "বাংলা.বাংলা",

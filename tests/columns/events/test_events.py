@@ -105,7 +105,7 @@ def many(site: Site, mark: str, events: int = 50, visitor: str = "ayesha"):
     return send(site, *(f"{mark}{number}" for number in range(events)), visitor=visitor)
 
 
-def test_the_number_of_events_of_a_visitor_is_limited_and_not_only_the_number_of_requests(sqlite_database):
+def test_a_visitor_has_a_limit_of_events_as_well_as_requests(sqlite_database):
     """A request is accepted or refused as a whole. Retries are free."""
     with Site(sqlite_database.url, RATE_LIMIT_VISITOR=12) as site:
         assert [result_of(many(site, mark)) for mark in "aaab"] == [(50, 0), (0, 50), (0, 50), (50, 0)]
@@ -116,7 +116,7 @@ def test_the_number_of_events_of_a_visitor_is_limited_and_not_only_the_number_of
         assert result_of(many(site, "c", visitor="babul")) == (50, 0)
 
 
-def test_the_events_of_an_address_are_limited_and_a_refused_event_uses_no_limit_of_its_visitor(sqlite_database):
+def test_an_event_refused_for_its_address_does_not_count_towards_the_visitors_limit(sqlite_database):
     with Site(sqlite_database.url, RATE_LIMIT_REGISTRATIONS=2, RATE_LIMIT_VISITOR=5) as site:
         site.client.environ_base["REMOTE_ADDR"] = "203.0.113.7"
         assert [result_of(many(site, "a", 30, f"v{number}")) for number in range(3)] == [(30, 0)] * 3

@@ -91,7 +91,7 @@ def test_the_report_of_a_community_reads_only_the_rows_of_the_community(site, mo
             assert sum(rows) == 2 * 3, "its three visits and its three events"
 
 
-def test_the_copied_rows_of_a_community_follow_the_attended_times(site, monkeypatch):
+def test_the_rows_copied_for_a_community_follow_the_attended_times(site, monkeypatch):
     use_small_blocks(monkeypatch)
     site.add_community(MIRPUR)
     for number in range(20):

@@ -38,7 +38,7 @@ def test_a_closed_community_counts_only_the_visits_of_members(site, cast):
     assert site.recount() == []
 
 
-def test_an_anonymous_visit_by_a_member_counts_without_a_name(site, cast):
+def test_an_anonymous_visit_by_a_member_counts_without_the_user(site, cast):
     for request in ({"anonymous": True}, {"headers": {"Sec-GPC": "1"}}):
         community = cast.community(open=False)
         visitor = f"unnamed-{community}"

@@ -123,7 +123,7 @@ def test_a_person_with_a_lost_connection_leaves_only_after_the_grace_period(serv
         assert sum(count["type"] == "visitor_joined" for count in watcher.counts) <= 4, "no one came twice"
 
 
-def test_the_changes_at_every_socket_add_up_to_the_count(server, community):
+def test_the_changes_sent_to_a_socket_add_up_to_the_count(server, community):
     crowd = members(server, community, 8)
     randomly = random.Random(7)
     with ExitStack() as stack:

@@ -48,7 +48,7 @@ def refused_with(port: int, community: str, token: str | None) -> set[int | None
 # All kinds of credentials.
 
 
-def test_a_plain_socket_accepts_a_token_in_the_query_the_subprotocol_a_header_or_a_cookie(server, community, member):
+def test_a_plain_socket_accepts_a_token_in_four_places(server, community, member):
     port = server.port
     for path, token, options in (
         ("visitors/", member.token, {}),
@@ -97,7 +97,7 @@ def test_an_invalid_token_closes_a_socket_with_4002_even_of_an_unknown_community
     assert refused_with(server.port, "none", member.token) == {INVALID}
 
 
-def test_an_expired_token_closes_a_socket_with_4004_unless_a_cookie_has_a_live_session(server, community, member):
+def test_an_expired_token_closes_a_socket_with_4004_unless_its_session_is_live(server, community, member):
     port, cookies = server.port, cookies_of(member)
     assert refused_with(port, community, expired(member)) == {EXPIRED}
     assert code_for(port, community, expired(member), cookie=cookies) is None

@@ -144,7 +144,7 @@ def test_a_permission_check_keeps_a_new_watcher_and_removes_a_revoked_one(site, 
     communities.admission.leave(seat)
 
 
-def test_a_participant_is_online_from_joining_to_leaving(site, cast):
+def test_a_participant_is_online_until_leaving(site, cast):
     community, services = cast.community(), site.services[CommunityServices]
     seat = seat_of(site, cast["member"], community)
     assert services.admission.join(seat)["count"] == services.people.online(community)[0] == 1

@@ -92,7 +92,7 @@ def test_the_panel_socket_admits_only_site_admins_and_viewers(sqlite_server, peo
             )
 
 
-def test_the_site_is_not_a_community_for_sockets(sqlite_server, people):
+def test_a_community_socket_refuses_the_name_of_the_site(sqlite_server, people):
     """`site` is the scope of the panel: no member of a community gets in by that name."""
     for role in ("member", "viewer", "site_admin"):
         with PlainMember(sqlite_server.port, "site", people[role].token) as plain:

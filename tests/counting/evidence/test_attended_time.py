@@ -17,7 +17,7 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 
 
-def test_the_time_while_a_page_is_open_and_visible_counts_from_the_commit_of_its_visit(worker):
+def test_the_time_of_a_visible_page_counts_from_the_commit_of_its_visit(worker):
     sockets = {"named": "1", "unnamed": None}
     for socket, visit in sockets.items():
         worker.open(socket, visit=visit)
@@ -34,7 +34,7 @@ def test_the_time_while_a_page_is_open_and_visible_counts_from_the_commit_of_its
     assert worker.visit("1") == (15_000, False)
 
 
-def test_the_time_of_tabs_and_heartbeats_counts_once_for_one_visit_and_apart_for_two(worker):
+def test_overlapping_tabs_and_heartbeats_count_once_per_visit(worker):
     for visit in "12":
         worker.site.register(visitId=visit)
     worker.open("first", visit="1")
@@ -51,7 +51,7 @@ def test_the_time_of_tabs_and_heartbeats_counts_once_for_one_visit_and_apart_for
     assert (worker.attended_s("1"), worker.attended_s("2")) == (15, 10)
 
 
-def test_a_span_without_a_visit_id_belongs_to_the_newest_visit_when_it_began(worker):
+def test_a_span_without_a_visit_id_belongs_to_the_newest_visit_at_its_beginning(worker):
     worker.site.register(visitId="1")
     worker.open("socket")
     worker.time.pass_(seconds=5)
@@ -65,7 +65,7 @@ def test_a_span_without_a_visit_id_belongs_to_the_newest_visit_when_it_began(wor
     assert worker.attended_s("2") == 5
 
 
-def test_a_page_that_is_only_guessed_from_a_closed_one_does_not_count(worker):
+def test_an_unnamed_page_matched_with_a_closed_one_gets_no_attended_time(worker):
     """It may be another person's, behind the same address with the same browser."""
     worker.site.register(visitId="1")
     worker.open("hers", visit="1")
@@ -86,7 +86,7 @@ def test_a_page_that_is_only_guessed_from_a_closed_one_does_not_count(worker):
     assert (worker.visit("1"), worker.visit("2")) == ((5000, False), (60_000, False))
 
 
-def test_an_input_from_before_a_page_named_its_visitor_belongs_to_the_named_visitor(worker):
+def test_an_input_before_its_page_named_a_visitor_belongs_to_that_visitor(worker):
     for visitor in ("bina", "ayesha"):
         worker.site.register(visitor, visitId=visitor)
     worker.match("bina")
@@ -100,7 +100,7 @@ def test_an_input_from_before_a_page_named_its_visitor_belongs_to_the_named_visi
     assert (worker.visit("bina"), worker.visit("ayesha")) == ((0, False), (10_000, True))
 
 
-def test_a_late_visit_gets_no_time(worker):
+def test_a_visit_that_waited_gets_no_attended_time(worker):
     worker.site.register(visitId="1", waitedMs=61_000)
     worker.open("socket", visit="1")
     worker.open("unnamed")
@@ -118,7 +118,7 @@ def test_a_late_visit_gets_no_time(worker):
         (ArithmeticError, MAX_WRITE_FAILURES, 0),
     ],
 )
-def test_a_failed_write_loses_time_only_if_an_unexpected_error_is_repeated(
+def test_attended_time_is_lost_only_if_an_unexpected_error_is_repeated(
     worker, monkeypatch, error, failures, attended_ms
 ):
     worker.site.register(visitId="1")
@@ -149,7 +149,7 @@ def test_the_time_since_a_visible_heartbeat_is_bridged_for_at_most_60_s(new_work
     assert one.attended_s("1") == 50 + 50 + 60
 
 
-def test_the_time_between_two_heartbeats_belongs_to_the_visit_it_began_in(worker):
+def test_the_time_between_two_heartbeats_belongs_to_the_visit_of_the_first(worker):
     worker.site.register(visitId="1")
     worker.attendance.beat("ayesha", None, True, acted=False)
     worker.time.pass_(seconds=20)
@@ -177,7 +177,7 @@ def test_the_time_of_a_lost_connection_counts_up_to_its_last_sign_of_life(worker
 
 
 @pytest.mark.both_kinds
-def test_spans_are_removed_after_ten_minutes_and_a_time_that_is_then_written_again_counts_once(new_worker, monkeypatch):
+def test_spans_are_removed_after_ten_minutes_and_count_once_if_written_again(new_worker, monkeypatch):
     one, other = new_worker(), new_worker()
     one.site.register(visitId="1")
     one.open("first", visit="1")
@@ -261,7 +261,7 @@ def test_a_campus_behind_one_address_loses_no_time_during_a_flood_from_another_a
     assert [(ms, bool(acted), number) for ms, acted, number in attended] == [(20_000, True, 500)]
 
 
-def test_an_input_belongs_to_the_visit_of_its_span_and_is_never_taken_back(worker):
+def test_an_input_belongs_permanently_to_the_visit_of_its_span(worker):
     for visit in "12":
         worker.site.register(visitId=visit)
     worker.open("socket", visit="1")
@@ -277,7 +277,7 @@ def test_an_input_belongs_to_the_visit_of_its_span_and_is_never_taken_back(worke
     assert worker.visit("1") == (2000, True)
 
 
-def test_an_input_counts_although_it_comes_before_the_visitor_is_named_and_the_visit_is_committed(worker):
+def test_an_input_counts_even_before_its_visitor_is_named_and_its_visit_committed(worker):
     worker.open("socket", visitor=None)
     worker.pages.show("socket", visible=True, acted=True)
     worker.time.pass_(seconds=1)
@@ -302,7 +302,7 @@ def test_a_client_with_many_early_inputs_does_not_delay_the_inputs_of_others(wor
 
 
 @pytest.mark.parametrize("is_written", [False, True])
-def test_a_clock_that_is_set_forward_moves_no_running_span_and_drops_no_row(worker, is_written):
+def test_a_clock_set_forward_changes_no_running_span(worker, is_written):
     worker.site.register(visitId="1")
     worker.open("named", visit="1")
     worker.open("unnamed")
@@ -320,7 +320,7 @@ def test_a_clock_that_is_set_forward_moves_no_running_span_and_drops_no_row(work
 
 
 @pytest.mark.parametrize(("back_s", "is_written", "visit"), [(3600, True, None), (3600, False, "1"), (100, True, "1")])
-def test_a_clock_that_is_set_back_loses_no_time_after_it(worker, back_s, is_written, visit):
+def test_attended_time_continues_to_count_after_the_clock_was_set_back(worker, back_s, is_written, visit):
     """The visit was committed, and perhaps settled, at a time that is still in the future."""
     worker.site.register(visitId="1")
     worker.open("socket", visit=visit)

@@ -198,7 +198,7 @@ def test_each_key_has_its_own_rate_limit(database):
         assert status(site, second) == 200
 
 
-def test_a_key_ends_with_its_community_and_rests_while_the_community_is_archived(site, boss):
+def test_a_key_is_deleted_with_its_community_and_invalid_while_that_is_archived(site, boss):
     founder = sign_up(site, "founder")
     community = found(founder)["id"]
     text, path = key(boss, "stats:read", community=community), f"/api/communities/{community}/stats"
@@ -309,7 +309,7 @@ def test_a_preset_replaces_the_chosen_scopes(site, rani):
     assert site.rows("SELECT scopes FROM api_keys WHERE name = 'Counter'") == [("visits:write",)]
 
 
-def test_making_or_rotating_a_key_with_a_session_needs_a_proof_and_with_a_bearer_token_none(site, boss):
+def test_a_proof_is_needed_to_make_or_rotate_a_key_with_a_session_cookie(site, boss):
     rani = Reader(site).log_in("rani")
     body = {"name": "Grafana", "scopes": ["reports:read"]}
     made = boss.post(PATH, json=body).json["id"]

@@ -151,7 +151,7 @@ def test_a_list_has_at_most_500_visits_and_1_mb(site, text):
     assert answer.json["results"] == [{"ordinal": 1, "duplicate": False}]
 
 
-def test_a_list_has_to_be_sent_again_after_only_a_part_of_it_was_counted(site, text, monkeypatch):
+def test_a_partly_counted_list_has_to_be_sent_again(site, text, monkeypatch):
     """After a hundred visits have been counted, the external id in the last visit cannot be resolved."""
     visits = [visit(number) for number in range(VISITS_PER_COMMIT)]
 

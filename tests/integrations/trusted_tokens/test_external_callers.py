@@ -50,7 +50,7 @@ def get(site: Site, path: str, text: str):
     return bare(site).get(path, headers=bearer(text))
 
 
-def test_a_role_in_the_claim_gives_the_rights_of_the_same_role_of_a_member(site, community):
+def test_a_role_in_the_claim_gives_the_rights_of_a_member_with_that_role(site, community):
     for role, member, moderator in (("moderator", 200, 200), ("member", 200, 403), ("owner", 404, 404)):
         text = token("u1", communities={"mirpur": role})
         for ref in ("mirpur", community):

@@ -39,7 +39,7 @@ def kept(site: Site) -> list[tuple]:
     return site.rows("SELECT account, failures FROM login_failures WHERE failures > 0")
 
 
-def test_guesses_at_an_account_are_limited_across_addresses_and_do_not_affect_the_other_networks(site):
+def test_guesses_at_one_account_are_limited_across_addresses_without_delaying_other_networks(site):
     """The message is the same whether or not the account exists."""
     sign_up(site)
     sign_up(site, "karim")

@@ -158,7 +158,7 @@ def test_the_limit_on_changes_counts_changes_of_all_kinds_together(limited):
     assert ayesha.post("/api/auth/logout").status_code == 204, "and leaving is always possible"
 
 
-def test_a_form_of_a_page_counts_as_a_change_and_the_page_of_a_community_as_a_report(limited):
+def test_a_form_counts_as_a_change_and_a_page_of_reports_as_a_report(limited):
     reader, stranger = Reader(limited).sign_up("fatima"), Reader(limited)
     reader.send("/communities/new", name="Uttara", open="1")
     path = reader.location.partition("?")[0]

@@ -185,7 +185,7 @@ def test_a_user_revokes_one_or_all_other_sessions_but_none_of_another_user(site)
     assert [session["current"] for session in listed(here)] == [True]
 
 
-def test_the_account_page_revokes_other_sessions_and_shows_the_two_newest_of_them_first(site):
+def test_the_account_page_lists_the_newest_sessions_first_and_revokes_all_others(site):
     reader = Reader(site).sign_up("ayesha")
     log_in_from(site)
     page = reader.get("/account")

@@ -151,7 +151,7 @@ class Dialogue(socketserver.StreamRequestHandler):
 
 
 @pytest.mark.parametrize(("replies", "scheme", "failure"), DIALOGUES, ids=[failure for *_, failure in DIALOGUES])
-def test_the_reason_of_an_unsent_email_is_its_kind_and_the_words_of_the_server(
+def test_the_reason_of_an_unsent_email_has_the_words_of_the_mail_server(
     sqlite_database, monkeypatch, replies, scheme, failure
 ):
     monkeypatch.setattr(smtp, "SMTP_TIMEOUT_S", 0.5)
@@ -165,7 +165,7 @@ def test_the_reason_of_an_unsent_email_is_its_kind_and_the_words_of_the_server(
         server.shutdown()
 
 
-def test_every_kind_of_error_of_a_mail_server_has_a_sentence_that_names_no_class_of_python():
+def test_every_error_of_a_mail_server_has_a_sentence_without_names_of_classes():
     codes = {*smtp.ERROR_KINDS, *smtp.CERTIFICATE_KINDS.values(), "certificate", "sender", "off", "composed"}
     assert codes <= MAIL_REASONS.keys()
     unknown = smtp.reason(RuntimeError("?"))

@@ -133,7 +133,7 @@ def test_a_reset_link_is_invalid_after_the_email_changes_or_the_account_is_disab
     use(site, path, 404)
 
 
-def test_the_page_of_a_reset_link_keeps_the_link_secret_and_does_not_use_it_up(site, mailbox):
+def test_the_page_of_a_reset_link_does_not_reveal_or_use_up_the_link(site, mailbox):
     sign_up(site)
     path, reader = mailed(site, mailbox), Reader(site)
     for _ in range(2):

@@ -33,7 +33,7 @@ def test_the_arrivals_and_departures_of_each_scope_add_up(log):
     assert list(log.busy(1)) == [UTTARA]
 
 
-def test_an_old_count_or_an_estimate_or_people_from_before_the_start_are_no_arrivals(log):
+def test_only_a_newer_exact_count_shows_arrivals(log):
     log.record(MIRPUR, Online(1, 5))  # they were there before the worker started
     assert (log.today(MIRPUR), log.busy(20)) == (Arrivals(), {})
     log.record(MIRPUR, Online(7, 6))  # updates in between were lost
@@ -42,7 +42,7 @@ def test_an_old_count_or_an_estimate_or_people_from_before_the_start_are_no_arri
     assert log.today(MIRPUR) == Arrivals(came=1)
 
 
-def test_the_arrivals_of_a_day_and_of_an_hour_end_with_them(log, time):
+def test_the_counts_of_arrivals_start_again_with_each_day_and_hour(log, time):
     time.go_to("2025-12-16T23:30:00+06:00")
     log.record(MIRPUR, Online(1, 1))
     time.go_to("2025-12-17T00:10:00+06:00")
@@ -54,7 +54,7 @@ def test_the_arrivals_of_a_day_and_of_an_hour_end_with_them(log, time):
     assert log.busy(20) == {}
 
 
-def test_a_count_is_sent_once_unless_another_worker_has_sent_it(log):
+def test_a_count_is_sent_only_once_by_all_workers(log):
     log.record(MIRPUR, Online(1, 1))
     log.record(MIRPUR, Online(2, 2))
     log.record(UTTARA, Online(1, 1))

@@ -44,7 +44,7 @@ def count(world, scope=HIKERS) -> int:
     return online.count
 
 
-def test_a_lost_connection_counts_for_one_grace_and_a_goodbye_ends_the_grace(world):
+def test_a_lost_connection_counts_for_one_grace_period_unless_the_client_says_goodbye(world):
     world.members.connect(HIKERS, "ayesha", "1")
     world.members.connection_lost(HIKERS, "ayesha", "1")
     world.pass_(seconds=3)

@@ -84,9 +84,7 @@ def test_arrivals_are_estimated_as_soon_as_redis_is_silent(mortal_world, two_onl
     assert here.news == [(HIKERS, 4)]
 
 
-def test_a_worker_without_redis_changes_its_own_members_and_keeps_the_members_of_other_workers(
-    mortal_world, two_online
-):
+def test_a_worker_without_redis_keeps_the_members_of_other_workers(mortal_world, two_online):
     here, _ = two_online
     fail(mortal_world, here)
     for _ in range(10):
@@ -156,7 +154,7 @@ def test_no_member_leaves_when_all_leases_have_expired_or_were_lost(mortal_world
     assert here.members.online(HIKERS).version > before
 
 
-def test_the_people_of_a_worker_that_died_during_an_outage_leave_after_the_wait(mortal_world, two_online):
+def test_the_people_of_a_worker_killed_during_an_outage_leave_afterwards(mortal_world, two_online):
     """Arrivals and departures are counted during the outage."""
     here, there = two_online
     fail(mortal_world, here)

@@ -71,7 +71,7 @@ def test_the_peak_is_the_highest_count_of_the_day_and_survives_a_restart(new_pea
     ]
 
 
-def test_the_peaks_of_the_week_and_the_month_are_of_local_days_and_include_today(new_peaks, time):
+def test_the_peaks_of_the_week_and_month_are_local_and_include_today(new_peaks, time):
     peaks = new_peaks()
     for days, count in ((0, 50), (1, 40), (23, 30), (1, 20), (5, 10)):
         time.pass_(days=days)

@@ -97,7 +97,7 @@ def test_a_visitor_is_active_while_a_page_is_open_and_for_a_window_afterwards(se
     wait_until(lambda: active(server) == 0, "all have gone")
 
 
-def test_a_message_that_names_no_visitor_or_a_second_one_is_an_error_and_the_socket_stays_open(server):
+def test_a_message_without_a_valid_visitor_is_an_error_and_the_socket_stays_open(server):
     for wrong in ("a b", "a" * 129, "কমলা", "undefined"):  # invalid ids in a URL are ignored
         with PlainListener(server.port, visitor=wrong) as page:
             page.first()

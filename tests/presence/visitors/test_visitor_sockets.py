@@ -88,7 +88,7 @@ def world():
 
 
 @pytest.mark.parametrize("first", ["visit", "socket"])
-def test_an_unnamed_socket_is_matched_only_with_a_visit_from_its_browser_and_its_address(world, first):
+def test_an_unnamed_socket_is_matched_only_with_a_visit_of_its_browser_and_address(world, first):
     if first == "visit":
         world.register("ayesha")
     for socket, opened_by in ((1, OTHER_BROWSER), (2, OTHER_ADDRESS)):
@@ -106,7 +106,7 @@ def test_an_unnamed_socket_is_matched_only_with_a_visit_from_its_browser_and_its
     assert world.active == {"ayesha"}
 
 
-def test_a_visit_is_paired_with_a_socket_only_within_the_window_and_keeps_its_place(world):
+def test_a_visit_is_matched_with_a_socket_only_within_the_window(world):
     world.register("karim")
     world.time.pass_(seconds=WINDOW_S)
     world.register("ayesha", place=SYLHET)
@@ -138,7 +138,7 @@ def test_a_name_replaces_a_guess_and_the_guessed_visit_goes_to_the_next_socket(w
     assert world.sockets.visitor_of("his") == "karim"
 
 
-def test_visits_without_a_socket_are_bounded_and_displace_none_of_another_address(monkeypatch):
+def test_visits_without_a_socket_have_a_limit_per_address(monkeypatch):
     monkeypatch.setattr(unmatched_visits, "MAX_UNMATCHED_VISITS", 100)
     world = World()
     world.register("ayesha", OTHER_ADDRESS)
@@ -210,7 +210,7 @@ def active(site: Site) -> int:
     return stats["activeUsers"]
 
 
-def test_a_visitor_is_active_for_exactly_the_window_after_a_visit_a_retry_or_a_heartbeat(site):
+def test_a_visitor_is_active_for_exactly_one_window_after_each_call(site):
     assert site.register(visitId="first").stats["activeUsers"] == 1
     for sign_of_life in (site.heartbeat, site.register, lambda: site.register(visitId="first")):
         site.time.pass_(seconds=WINDOW_S - 1)

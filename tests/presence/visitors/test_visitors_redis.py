@@ -233,7 +233,7 @@ def test_visitors_are_sent_again_all_at_once_and_with_the_rest_of_their_leases(m
     assert is_shown(worker, sylhet=1)
 
 
-def test_a_worker_counts_only_its_own_visitors_after_a_window_without_redis(mortal_world, two_online):
+def test_a_worker_shows_only_its_own_visitors_after_a_long_outage_of_redis(mortal_world, two_online):
     here, there = two_online
     mortal_world.redis.kill()
     mortal_world.time.pass_(seconds=WINDOW_S - 1)

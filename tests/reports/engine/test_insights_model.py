@@ -325,7 +325,7 @@ def test_the_parts_of_a_page_are_read_at_once_from_one_snapshot(site, monkeypatc
 MIRPUR = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
 
 
-def test_a_report_is_charged_to_its_user_and_its_community_and_the_panel_goes_first(site, monkeypatch):
+def test_a_report_uses_its_users_and_communitys_time_and_the_panel_goes_first(site, monkeypatch):
     readers, read = [], ScanQueue.read
     monkeypatch.setattr(ScanQueue, "read", lambda queue, requests, by: readers.append(by) or read(queue, requests, by))
     everything, today = site.services[Insights], site.services.clock.today()

@@ -25,7 +25,7 @@ def visit_before(site, minutes: int, visitor: str, page: str = "/") -> None:
 
 
 @pytest.mark.both_kinds
-def test_the_last_hour_has_the_visits_of_the_current_minute_and_the_59_before_it(site, insights):
+def test_the_last_hour_is_the_current_minute_and_the_59_before_it(site, insights):
     for minutes, visitor in ((60, "early"), (59, "ayesha"), (30, "ayesha"), (0, "karim")):
         visit_before(site, minutes, visitor, f"/{minutes}")
     query = ask(insights)

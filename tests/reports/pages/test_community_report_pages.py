@@ -83,7 +83,7 @@ def test_the_conversion_rate_is_of_the_new_visitors_of_the_range(site, reader, c
         assert f"Conversion {shown}" in words(page)
 
 
-def test_a_chart_is_also_a_table_from_the_newest_period_back_to_the_first_visitor(site, time, reader, community):
+def test_a_chart_has_a_table_from_the_newest_period_to_the_first_visitor(site, time, reader, community):
     site.register("a", communityId=community)
     time.go_to("2025-12-16T10:30:00+06:00")
     site.register("b", communityId=community)

@@ -34,7 +34,7 @@ def chosen(page: str) -> set[str]:
     return set(CHOSEN.findall(page))
 
 
-def test_by_default_a_range_is_compared_with_the_same_weekdays_if_all_of_them_have_data(site, admin):
+def test_a_range_is_compared_with_the_same_weekdays_once_they_all_have_data(site, admin):
     shared = "/share/" + share(new_admin(site, "nila"))["token"]
     for path, first, comparison in (
         ("/admin/", "10", "weekday"),

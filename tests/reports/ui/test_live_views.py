@@ -62,7 +62,7 @@ def test_a_view_of_past_days_ignores_a_new_visit(site):
     assert next_day.cells["figures.visits"] == [2]
 
 
-def test_a_view_sends_the_number_of_the_newest_visit_even_if_its_filters_exclude_the_visit(site):
+def test_a_view_sends_the_newest_visit_number_even_if_its_filters_exclude_that_visit(site):
     filtered = view(site, "range=today&page=/fares")
     filtered.events_after(0)
     ordinal = site.register("nusrat", page="/stops").ordinal
@@ -70,7 +70,7 @@ def test_a_view_sends_the_number_of_the_newest_visit_even_if_its_filters_exclude
     assert (event.moment, event.cells, event.versions) == (ordinal, {}, {})
 
 
-def test_a_view_that_no_page_shows_is_not_read(site):
+def test_a_view_without_open_pages_is_not_read(site):
     """Otherwise a page that moves from view to view could leave any number of reads running."""
     left = view(site, "range=today")
     site.register("nusrat")

@@ -64,7 +64,7 @@ def pages(database):
         yield Pages(site)
 
 
-def test_the_attended_time_of_an_open_page_runs_from_its_beginning_to_its_end(pages):
+def test_the_attended_time_of_an_open_page_lasts_from_opening_to_closing(pages):
     site = pages.site
     site.register("ayesha", visitId="1")
     assert pages.attended() == {"1": (0, None, "")}
@@ -84,7 +84,7 @@ def test_the_attended_time_of_an_open_page_runs_from_its_beginning_to_its_end(pa
     assert time[0] + site.time.ms - time[1] == 62_000 + 304_000
 
 
-def test_the_time_of_a_closed_tab_counts_once_while_an_earlier_tab_is_open(pages):
+def test_the_time_of_a_closed_tab_counts_once_while_another_tab_is_open(pages):
     site = pages.site
     site.register("ayesha", visitId="1")
     began_ms = site.time.ms
@@ -96,7 +96,7 @@ def test_the_time_of_a_closed_tab_counts_once_while_an_earlier_tab_is_open(pages
     assert pages.attended() == {"1": (0, began_ms, "")}
 
 
-def test_a_span_that_another_worker_has_written_since_its_report_counts_once(pages):
+def test_a_span_counts_once_after_another_worker_has_written_it(pages):
     """The other worker is killed afterwards, and sends no further answer."""
     site, began_ms = pages.site, pages.site.time.ms
     site.register("ayesha", visitId="1")

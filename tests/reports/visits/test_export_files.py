@@ -48,7 +48,7 @@ def export(site: Site, file: Path, resume: bool = False, **which: str) -> bytes:
     return file.read_bytes()
 
 
-def test_an_exported_file_is_u_feff_and_the_text_of_a_pipe_for_its_owner_only(site, file):
+def test_an_exported_file_begins_with_u_feff_and_is_readable_only_by_its_owner(site, file):
     pipe = io.BytesIO()
     export_file.stream(site.services[VisitList], pipe, VisitFilter(), quiet)
     assert export(site, file) == "\ufeff".encode() + pipe.getvalue()
@@ -142,7 +142,7 @@ def cells(text: str, separator: str) -> Iterator[str]:
 
 @effort(50)
 @given(st.text(st.sampled_from([*SIGNS, *"';, a\"1|:^~", "ক", "া"]), max_size=12))
-def test_an_exported_text_can_be_read_back_unchanged_and_is_a_formula_for_no_separator(said):
+def test_an_exported_text_survives_a_round_trip_and_is_never_a_formula(said):
     text = exported(said)
     (row,) = csv.reader(io.StringIO(text, newline=""))
     assert [spreadsheet.plain(cell) for cell in row].count(said) >= 7

@@ -161,7 +161,7 @@ def test_a_visit_number_finds_the_visits_with_it_in_every_epoch(own):
     assert [of("2–101"), of("2-2"), of("4-99")] == [["f", "e", "c", "b"], ["e", "b"], []]
 
 
-def test_a_filter_by_day_finds_visits_whose_commits_have_changed_places(own):
+def test_a_filter_by_day_finds_visits_that_were_committed_out_of_order(own):
     site, _ = own
     midnight = SPEC_MOMENT - SPEC_MOMENT % 86_400_000 + 18 * 3_600_000  # in Dhaka
     for number, late_ms in enumerate((-30_000, 5_000, -20_000, 12_000, -1, 0, -9_000, 30_000)):

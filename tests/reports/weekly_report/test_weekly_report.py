@@ -116,7 +116,7 @@ def test_the_weekly_report_is_sent_once_a_week_on_sunday_morning(site, mailbox):
     assert seen == [1, 1, 2, 2, 2, 3]  # the first report is about the week before
 
 
-def test_the_weekly_report_is_sent_to_subscribers_with_a_confirmed_email_and_an_enabled_account(site, mailbox):
+def test_the_weekly_report_is_sent_only_to_enabled_accounts_with_a_confirmed_email(site, mailbox):
     ayesha = wants(site, mailbox, "ayesha")
     wants(site, mailbox, "rahim", "bn")
     wants(site, mailbox, "karim")
@@ -159,7 +159,7 @@ def test_only_one_of_two_servers_writes_the_weekly_reports_and_the_other_one_con
         assert written(one) == 4
 
 
-def test_the_weekly_report_leaves_out_the_name_of_a_community_if_it_looks_like_a_link():
+def test_the_weekly_report_leaves_out_a_community_name_that_looks_like_a_link():
     week = {"visits": 1, "visits_before": 1, "most": 1, "name": "evil.example"}
     assert "evil" not in email._community(Localizer("en", ZoneInfo("Asia/Dhaka")), week)
 

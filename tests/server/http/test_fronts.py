@@ -91,7 +91,7 @@ def test_pages_behind_a_proxy_receive_every_visit_at_once(front):
 
 
 @pytest.mark.parametrize("kind", [Nginx, Caddy])
-def test_a_proxy_responds_for_a_server_that_is_away_as_the_server_would_and_logs_no_query(tmp_path, kind):
+def test_a_proxy_responds_like_the_server_while_it_is_away_and_logs_no_query(tmp_path, kind):
     """nginx would write the whole request to its error log."""
     private = {"Referer": f"https://example.com/?{PRIVATE}", "User-Agent": PRIVATE}
     with kind(tmp_path, free_port()) as proxy:
@@ -119,7 +119,7 @@ def test_caddy_accepts_the_documented_blocks_for_several_apps(tmp_path):
         assert f'"{address}"' in adapted.stdout
 
 
-def test_the_location_of_a_visitor_comes_from_the_outer_proxy_and_not_from_the_client(nginx, caddy):
+def test_the_location_header_of_a_client_is_replaced_by_the_outer_proxy(nginx, caddy):
     """Caddy passes on only its client's address, which is this machine's."""
     places = {nginx.place_of(address, X_Forwarded_For=address) for address in (BANGLADESH, AMERICA, GERMANY)}
     assert len(places) == 3
@@ -139,7 +139,7 @@ def test_clients_of_a_proxy_cannot_read_the_metrics(front):
     assert front.get("/metrics").status_code == 403
 
 
-def test_a_proxy_passes_bodies_of_1_mb_where_a_route_takes_them_and_of_16_kb_elsewhere(front, routes):
+def test_a_proxy_limits_bodies_to_16_kb_except_on_routes_that_take_1_mb(front, routes):
     """These routes then ask for a login. Only nginx limits larger bodies before it asks the server."""
     sizes = body_sizes_of(routes)
     rules = {re.sub("<.*>", "auth0%7Cdhaka%2F10", rule.rule) for rule in routes.url_map.iter_rules()}
@@ -153,7 +153,7 @@ def test_a_proxy_passes_bodies_of_1_mb_where_a_route_takes_them_and_of_16_kb_els
             assert not is_refused or answer.json()["code"] == "body_too_large"
 
 
-def test_a_token_in_a_path_is_in_no_log_of_a_proxy_or_its_server_in_any_spelling(front, routes):
+def test_a_token_in_a_path_appears_in_no_log_in_any_spelling(front, routes):
     rules = {rule.rule for rule in routes.url_map.iter_rules() if "<token>" in rule.rule}
     assert len(rules) > 10
     for path in (rule.replace("<token>", TOKEN) for rule in rules):
@@ -169,7 +169,7 @@ def test_a_token_in_a_path_is_in_no_log_of_a_proxy_or_its_server_in_any_spelling
     assert all(TOKEN not in log() for log in logs)
 
 
-def test_the_logs_of_a_proxy_and_its_server_share_a_request_id_and_contain_no_token_or_query(nginx):
+def test_a_proxy_and_its_server_log_the_same_request_id_and_no_query(nginx):
     for path in ("reset-password", "verify-email", "invitations", "api/invitations"):
         token = f"{path[:3]}{'x' * 40}"
         request_id = nginx.get(f"/{path}/{token}", headers={"X-Request-Id": "made-up"}).headers["X-Request-Id"]

@@ -82,7 +82,7 @@ SLOW = REQUEST[:-2] + b"X-Slow: "
 SMALL = {f"koyjabo.server.http.{name}.MAX_READING_CONNECTIONS": FEW for name in ("connections", "server")}
 
 
-def test_a_slow_request_is_closed_for_a_new_request_and_an_idle_connection_is_not(tmp_path):
+def test_a_slow_request_is_closed_before_an_idle_connection_to_make_room(tmp_path):
     with changed_server(tmp_path, SMALL) as server, ExitStack() as opened:
 
         def connect(sent: bytes) -> socket.socket:
@@ -167,7 +167,7 @@ class PausedTimers:
             call()
 
 
-def test_a_worker_that_is_short_of_places_accepts_only_the_connections_that_no_other_worker_takes():
+def test_a_nearly_full_worker_accepts_only_connections_that_no_other_worker_takes():
     def app(environ, start_response) -> list[bytes]:
         start_response("200 OK", [])
         return [environ["worker"]]
@@ -203,7 +203,7 @@ def test_a_worker_that_is_short_of_places_accepts_only_the_connections_that_no_o
         short.leave()
 
 
-def test_a_worker_accepts_fewer_connections_the_fewer_places_are_left():
+def test_a_worker_accepts_fewer_connections_as_it_fills_up():
     loop = ConnectionLoop(SimpleNamespace(start_task=None), SimpleNamespace(), None, 1000, 1000, 1000)
     shares = {}
     for taken in range(1, 1001):

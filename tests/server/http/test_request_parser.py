@@ -124,7 +124,7 @@ PIECE = b"x" * 100_000
 PIECES = 200
 
 
-def test_a_response_of_unknown_length_is_chunked_except_for_http_1_0_and_statuses_without_a_body():
+def test_a_response_of_unknown_length_is_chunked_unless_its_protocol_or_status_forbids_it():
     with served(answering(PIECE, b"end")) as ask:
         head, _, body = all_of(ask(CLOSE)).partition(b"\r\n\r\n")
         old_head, _, old_body = all_of(ask(GET.replace(b"1.1", b"1.0"))).partition(b"\r\n\r\n")
@@ -195,7 +195,7 @@ def test_a_response_is_generated_only_as_fast_as_the_client_reads():
         assert len(all_of(ask(CLOSE))) > PIECES * len(PIECE)
 
 
-def test_a_body_of_many_chunks_is_parsed_after_its_head_and_then_counts_for_the_named_client():
+def test_a_body_of_many_chunks_counts_for_the_client_that_its_head_names():
     parser = RequestParser(BodyLimits(LARGEST_BODY, proxies=1))
     parser.peer = "127.0.0.1"
     start = head("POST", "/list", "X-Forwarded-For: 203.0.113.9", "Transfer-Encoding: chunked")

@@ -221,7 +221,7 @@ def test_the_sockets_of_different_networks_are_served_in_rotation(files):
     assert len({name for name in first if name != "b"}) == 9, "files of one network are served in rotation"
 
 
-def test_a_new_file_does_not_get_the_events_of_a_removed_file_with_the_same_descriptor(files):
+def test_a_new_file_does_not_get_the_events_of_its_descriptors_earlier_file(files):
     for name in "abc":
         files.add(name, "a")
     files.poller._serve()  # one of them; the others wait

@@ -51,7 +51,7 @@ def shell_server(sqlite_database, tmp_path):
 
 
 @pytest.mark.honest_start
-def test_a_server_without_free_files_lets_new_connections_wait_even_if_its_log_is_gone(shell_server):
+def test_a_server_without_free_files_lets_new_connections_wait(shell_server):
     shell_server.script = UNREAD_LOG_WITH_FEW_FILES_AND_A_CHILD
     shell_server.launch().wait_until_serving()
     wait_until(lambda: len(shell_server.workers()) == 1, "the child and the reader are gone")
@@ -101,7 +101,7 @@ def test_sigterm_while_workers_are_born_leaves_no_process(sqlite_database, new_s
 
 
 @pytest.mark.honest_start
-def test_the_parent_of_one_worker_frees_its_memory_and_replaces_the_worker_when_it_dies(sqlite_database, new_server):
+def test_the_parent_of_a_single_worker_frees_its_memory_and_replaces_a_dead_worker(sqlite_database, new_server):
     server = new_server(sqlite_database).start()
     process, (worker,) = psutil.Process(server.pid), server.workers()
     wait_until(lambda: process.cmdline() == [sys.executable, parent.PROGRAM], "the parent has executed its program")

@@ -121,7 +121,7 @@ print(*sorted(name for name in set(sys.modules) - before if name.startswith("koy
 """
 
 
-def test_the_parent_loads_all_that_settings_need_and_shares_no_hub_file_or_random_state(sqlite_database):
+def test_the_parent_loads_the_settings_and_shares_no_files_or_random_state_with_workers(sqlite_database):
     """Python reseeds its random state in each fork. All other random numbers come from the system."""
     done = run("-c", LOAD, DATABASE_URL=sqlite_database.url)
     assert (done.returncode, done.stderr) == (0, "")

@@ -146,7 +146,7 @@ def patient_server(tmp_path):
         yield patient_server
 
 
-def test_sigterm_sends_1001_to_clients_of_every_kind_and_the_server_exits_once_they_respond(patient_server):
+def test_sigterm_closes_clients_of_every_kind_with_1001_before_the_server_exits(patient_server):
     session = opened(patient_server)
     other = Polling(patient_server.port)  # a poll of a session that is being upgraded ends at once
     upgrading = WebSocket(patient_server.port, path=f"{SOCKETIO}&sid={other.sid}")
@@ -199,7 +199,7 @@ def opened(server: ChangedServer) -> Polling:
     return session
 
 
-def test_a_client_of_any_kind_that_responds_to_no_ping_is_dropped_and_the_other_clients_stay(timed):
+def test_a_client_that_responds_to_no_ping_is_dropped_and_other_clients_stay(timed):
     """Includes polling clients, and one that never polls again."""
     opened(timed)
     polling, silent = opened(timed), opened(timed)

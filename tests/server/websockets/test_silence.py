@@ -130,7 +130,7 @@ def test_a_client_may_send_500_frames_between_two_pings(world):
     assert not connection.is_open
 
 
-def test_a_socket_is_dropped_5_s_after_a_close_that_its_client_does_not_respond_to(world):
+def test_a_socket_is_dropped_5_s_after_a_close_without_a_response(world):
     world.connect().close(1008)
     assert take_frame(bytearray(world.received())).payload[:2] == (1008).to_bytes(2)
     assert world.seconds_until_received() == (5, b"")

@@ -21,7 +21,7 @@ def sent(**changed) -> dict:
     return {name: value for name, value in {**body, "data": data, **changed}.items() if value is not LEFT_OUT}
 
 
-def test_a_bridged_visit_counts_once_by_its_request_id_and_nothing_about_its_user_is_stored(site):
+def test_a_bridged_visit_counts_once_by_its_request_id_and_stores_no_user(site):
     before = site.client.get(PATH).json
     data = json.dumps({"visitorId": VISITOR, "userId": "user-77"})
     request = sent(email="a@example.com", userId="user-77", data=data)

@@ -45,7 +45,7 @@ def is_seen(site: Site) -> bool:
     return bool(site.rows("SELECT host FROM starting_steps WHERE step = 'page'"))
 
 
-def test_a_new_site_shows_the_line_to_paste_and_then_its_first_visit(site):
+def test_a_new_site_shows_the_snippet_and_then_its_first_visit(site):
     admin = panel(site)
     site.set_total(4000)
     assert first_page(admin) == "empty"
@@ -67,7 +67,7 @@ def test_a_new_site_shows_the_line_to_paste_and_then_its_first_visit(site):
     assert first_page(admin) is None
 
 
-def test_the_first_day_shows_the_newest_visits_and_ends_after_a_day_or_50_visits(site):
+def test_a_new_sites_list_of_visits_disappears_after_a_day_or_50_visits(site):
     admin = panel(site)
     site.set_total(4000)
     visit(site)
@@ -88,7 +88,7 @@ def test_the_first_day_shows_the_newest_visits_and_ends_after_a_day_or_50_visits
     assert REPORTS in admin.get("/admin/")
 
 
-def test_an_admin_hides_the_line_to_paste_for_all_admins_and_shows_it_again(site):
+def test_an_admin_hides_the_snippet_for_all_admins_and_shows_it_again(site):
     first, second = panel(site), panel(site, "nila")
     set_step(first, "page")
     assert (first_page(second), REPORTS in second.get("/admin/")) == (None, True)
@@ -142,14 +142,14 @@ def test_only_a_visit_from_another_host_completes_the_first_step(database):
         assert site.rows("SELECT host FROM starting_steps") == [("localhost:3000",)]
 
 
-def test_the_line_to_paste_goes_once_another_page_than_the_servers_own_has_a_visit(site):
+def test_the_snippet_disappears_once_a_page_of_the_site_itself_has_a_visit(site):
     admin = panel(site)
     for page, state in (("/", "waiting"), ("/communities/1", "waiting"), ("/articles/1", None)):
         site.register("ayesha", visitId=page, page=page)
         assert first_page(admin) == state
 
 
-def test_a_site_with_visits_on_three_days_has_no_step_for_its_page_and_for_its_total(site):
+def test_a_site_with_visits_on_three_days_has_no_step_for_a_page_or_total(site):
     admin = panel(site)
     for _ in range(3):
         visit(site)
@@ -171,7 +171,7 @@ def test_a_viewer_sees_no_steps_and_cannot_change_them(site):
     assert "mail" in missing(admin)
 
 
-def test_a_saved_step_leads_back_to_the_list_and_a_total_needs_no_confirmation_before_the_first_visit(site):
+def test_the_first_total_needs_no_confirmation_and_its_step_leads_back_to_the_list(site):
     admin = panel(site)
     assert 'value="/admin/server#steps"' in admin.get("/admin/server?edit=total")
     fields = {"reason": "earlier", "next": "/admin/server#steps"}
@@ -186,7 +186,7 @@ def test_a_saved_step_leads_back_to_the_list_and_a_total_needs_no_confirmation_b
     assert re.search('<a href="/admin/server" aria-current="true">', prompt)
 
 
-def test_a_refused_total_is_shown_on_the_page_with_its_form_and_a_set_one_in_its_row(site):
+def test_a_refused_total_stays_in_its_form_and_an_accepted_one_is_listed(site):
     admin = panel(site)
     visit(site)
     for status, total, field in ((422, "x", "total"), (409, "0", "new_epoch")):

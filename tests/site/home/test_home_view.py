@@ -45,7 +45,7 @@ WORDS = {
 }
 
 
-def test_the_home_page_has_the_names_of_the_four_numbers_in_the_order_of_the_original_app(site):
+def test_the_home_page_names_the_four_numbers_like_the_original_app(site):
     """The heading and the names of the four numbers come from the original app."""
     for language, (heading, *names) in WORDS.items():
         page = Reader(site, language).get("/")
@@ -71,7 +71,7 @@ def test_the_home_page_shows_a_milestone_for_a_minute(sqlite_database):
         assert "data-reached>" not in reader.get("/"), "a new count has not reached it"
 
 
-def test_the_digits_of_the_board_are_hidden_from_screen_readers(sqlite_database):
+def test_the_digits_of_the_big_number_are_hidden_from_screen_readers(sqlite_database):
     with Site(sqlite_database.url, STARTING_TOTAL=123_456_789_011) as site:
         site.register()
         for language, text in (("en", "123,456,789,012"), ("bn", "১,২৩,৪৫,৬৭,৮৯,০১২")):

@@ -85,7 +85,7 @@ def test_a_server_that_starts_in_another_time_zone_counts_its_sums_again(site):
     assert counts(site)[0] == (4, 3)
 
 
-def test_rows_that_another_thread_moves_during_a_reading_count_once(site, monkeypatch):
+def test_rows_moved_by_another_thread_during_a_reading_count_once(site, monkeypatch):
     """Other servers run requests on threads."""
     monkeypatch.setattr(page_numbers, "MOVE_AT", 1)
     numbers, today = site.services[PageNumbers], Clock.today

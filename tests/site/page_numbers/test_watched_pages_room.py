@@ -134,7 +134,7 @@ def test_an_address_has_a_limit_of_watched_paths_and_their_bytes(site, room, mon
     watch(room, "/" + "l" * 500, address=ANOTHER)
 
 
-def test_the_cost_of_an_added_path_does_not_grow_with_the_earlier_paths(site, room, monkeypatch):
+def test_the_cost_of_adding_a_path_is_independent_of_the_number_of_paths(site, room, monkeypatch):
     """Otherwise a client with 50,000 paths stops the worker with messages that add nothing."""
     socket = watch(room, *(f"/{number}" for number in range(100)))
     encoded = []
@@ -148,7 +148,7 @@ def test_the_cost_of_an_added_path_does_not_grow_with_the_earlier_paths(site, ro
     assert (dict(room.source.watched), dict(room._paths._counts), dict(room._bytes._counts)) == ({}, {}, {})
 
 
-def test_the_cost_of_entering_a_room_does_not_grow_with_the_rooms_of_the_client():
+def test_the_cost_of_entering_a_room_is_independent_of_the_clients_other_rooms():
     """A Socket.IO client may watch 50,000 pages, which it leaves all at once."""
 
     class Room(str):
@@ -179,7 +179,7 @@ def test_an_added_path_hides_no_view_of_an_earlier_path(site, room):
     assert socket.paths == [["/a"], ["/b"], ["/a"]]
 
 
-def test_a_newcomer_hides_no_change_from_the_other_clients(site, room):
+def test_a_new_client_hides_no_change_from_other_clients(site, room):
     """The worker learns of a view elsewhere only because it reads the numbers for another client."""
     socket = watch(room, "/a")
     room._broadcast()
@@ -190,7 +190,7 @@ def test_a_newcomer_hides_no_change_from_the_other_clients(site, room):
     assert socket.views == [0, 1]
 
 
-def test_a_newcomer_repeats_no_number_to_the_other_clients(site, room):
+def test_a_new_client_causes_no_repeated_number_for_other_clients(site, room):
     socket = watch(room, "/known", "/next")
     site.register("reader", page="/elsewhere")  # so that an update would be a newer one
     watch(room, "/known")

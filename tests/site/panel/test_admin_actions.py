@@ -35,7 +35,7 @@ def test_an_admin_archives_and_restores_a_community(site, admin, example):
     assert example.member.get(f"/api/communities/{example.community}").status_code == 200
 
 
-def test_an_admin_disables_and_enables_an_account_but_not_the_own_account(site, admin, example):
+def test_an_admin_disables_and_enables_accounts_except_their_own(site, admin, example):
     path = f"/admin/people/{example.member.id}"
     admin.confirm(f"{path}/disable")
     assert f'action="{path}/enable"' in admin.get(admin.location)

@@ -131,7 +131,7 @@ def test_the_page_of_a_visit_shows_its_stored_values(site, admin):
         admin.get(f"/admin/visits/{unknown}", 404)
 
 
-def test_the_page_of_a_visit_shows_when_a_waiting_visit_was_opened_and_a_clock_that_differs(other):
+def test_the_page_of_a_visit_shows_its_waiting_time_and_a_wrong_client_clock(other):
     """A device can claim any time without doing harm."""
     site, admin, now_ms = other, panel(other), other.time.ms
     waited = site.register("tunnel", waitedMs=3_120_000, timestamp=now_ms - 10 * 365 * 86_400_000).ordinal
@@ -154,7 +154,7 @@ def names(admin: Reader, path: str) -> list[str]:
     return NAME.findall(admin.get(path))
 
 
-def test_communities_and_users_are_found_by_a_part_of_the_name_and_by_the_id(site, admin, example):
+def test_communities_and_users_are_found_by_part_of_the_name_or_by_id(site, admin, example):
     assert names(admin, "/admin/communities?query=line&page=2") == [f"Line {number} 100%" for number in range(20, 25)]
     for query in ("9%20100%25", "%E0%A7%A7%E0%A7%AF%20LINE", f"line+19{'+' * 193}{'x' * 5000}"):
         assert "Line 19 100%" in names(admin, f"/admin/communities?query={query}")
@@ -185,7 +185,7 @@ def entries(page: str) -> list[str]:
     return [words(entry) for entry in ENTRY.findall(page)]
 
 
-def test_the_audit_log_leaves_out_logins_unless_an_admins_browser_is_new_or_they_are_requested(site, admin, example):
+def test_the_audit_log_hides_logins_except_by_admins_in_new_browsers(site, admin, example):
     admin.log_in("rani")
     Reader(site).log_in("babul")
     assert not [entry for entry in entries(admin.get("/admin/audit")) if entry.startswith("Logged in")]

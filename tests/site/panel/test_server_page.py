@@ -72,7 +72,7 @@ def shown(page: str, group: str) -> str:
     return unescape(re.findall('name="shown" value="([^"]*)"', form)[0])
 
 
-def test_a_viewer_reads_no_more_of_a_setting_in_the_audit_log_than_on_the_page(sqlite_database):
+def test_a_viewer_sees_the_same_parts_of_a_setting_on_every_page(sqlite_database):
     """Texts in Bangla are on pages in Bangla."""
     with Site(sqlite_database.url, TIMEZONE="") as site:
         admin, viewer, log = panel(site), Reader(site).sign_up("nila"), "/admin/audit"

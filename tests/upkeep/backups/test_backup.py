@@ -82,7 +82,7 @@ def test_every_table_is_restored_on_another_kind_of_database_in_a_new_epoch(full
 
 
 @pytest.mark.parametrize("of_backup", [False, True])
-def test_a_restore_raises_the_epoch_and_the_revision_even_after_a_clock_was_set_back(full, empty, tmp_path, of_backup):
+def test_a_restore_raises_epoch_and_revision_even_if_the_clock_was_set_back(full, empty, tmp_path, of_backup):
     """They must exceed the backup's and the replaced database's: servers and pages drop older values."""
     sites = (full, empty)
     ahead = sites[not of_backup]
@@ -111,7 +111,7 @@ def test_a_restore_into_a_database_in_use_needs_force(file, empty, use):
     assert empty.recount() == []
 
 
-def test_a_backup_replaces_a_file_only_with_force_and_only_its_owner_can_read_it(full, tmp_path):
+def test_a_backup_is_readable_only_by_its_owner_and_replaces_files_only_with_force(full, tmp_path):
     path = tmp_path / "there"
     path.write_text("precious")
     with pytest.raises(Unusable, match="--force"):

@@ -41,7 +41,7 @@ def done(site: Site, *arguments: str) -> list[str]:
     return result.stdout.splitlines()
 
 
-def test_a_verified_backup_is_restored_by_its_name_or_as_the_newest_of_a_folder(visited, folder):
+def test_a_verified_backup_is_selected_by_name_or_as_the_newest_in_a_folder(visited, folder):
     (line,) = done(visited, "backup")
     path = Path(line.rpartition(" ")[2].removesuffix("."))
     assert "(3 visits)" in line

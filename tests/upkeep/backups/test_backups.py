@@ -147,7 +147,7 @@ def test_a_killed_backup_is_a_failure_and_leaves_earlier_backups_as_they_are(sit
     assert "backup_failed error=" in caplog.text
 
 
-def test_the_process_of_a_backup_that_lost_its_claim_is_stopped_and_leaves_no_zombie(site, monkeypatch):
+def test_the_process_of_a_backup_without_its_claim_is_stopped_and_reaped(site, monkeypatch):
     monkeypatch.setattr(service, "BACKUP_COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
     pids = []
 
@@ -208,7 +208,7 @@ def is_possible(site: Site) -> bool:
     return backups(site)._is_possible(backups(site)._day())
 
 
-def test_a_failed_backup_is_tried_again_after_an_hour_up_to_three_times_a_day(site):
+def test_a_failed_backup_is_retried_hourly_up_to_three_attempts_a_day(site):
     site.time.go_to(AT)
     assert is_possible(site)
     for attempt in range(3):

@@ -82,7 +82,7 @@ def go_ahead(site: Site, here: str) -> None:
     site.register("doubted", communityId=here)
 
 
-def test_visits_that_were_filed_later_than_the_clock_are_filed_again_and_every_sum_agrees(site):
+def test_visits_filed_in_the_future_are_filed_again_and_every_sum_agrees(site):
     here = fill(site)
     began_ms = site.time.ms
     first = site.register("certain").ordinal
@@ -111,7 +111,7 @@ def test_visits_that_were_filed_later_than_the_clock_are_filed_again_and_every_s
     assert site.recount() == []
 
 
-def test_an_interrupted_filing_goes_on_by_itself_where_it_was(site, monkeypatch):
+def test_an_interrupted_filing_continues_by_itself(site, monkeypatch):
     here = fill(site)
     site.register("certain")
     go_ahead(site, here)
@@ -133,7 +133,7 @@ def fail(*_: object) -> None:
     raise LedgerUnavailable()
 
 
-def test_the_answer_that_visits_are_right_puts_everything_back(site):
+def test_the_answer_that_the_visits_are_right_restores_the_earlier_times(site):
     here = fill(site)
     go_ahead(site, here)
     before = derived(site)
@@ -147,7 +147,7 @@ def test_the_answer_that_visits_are_right_puts_everything_back(site):
     assert site.rows("SELECT count(*) FROM refiled_rows") == [(0,)]
 
 
-def test_a_row_that_is_gone_is_skipped_when_the_others_are_put_back(site):
+def test_a_deleted_row_is_skipped_when_earlier_times_are_restored(site):
     here = fill(site)
     go_ahead(site, here)
     assert answer(site, CLOCK_ANSWER) == 3
@@ -158,7 +158,7 @@ def test_a_row_that_is_gone_is_skipped_when_the_others_are_put_back(site):
     assert filed(site)[-1][2] > today(site)
 
 
-def test_a_visit_that_comes_while_others_are_filed_again_keeps_the_numbers_of_its_day_in_order(site, monkeypatch):
+def test_a_visit_that_arrives_during_the_filing_keeps_the_day_numbers_in_order(site, monkeypatch):
     for name in ("FIRST_SIZE", "MIN_SIZE", "MAX_SIZE"):
         monkeypatch.setattr(throttle, name, 1)
     for visitor in ("a", "b"):
@@ -170,7 +170,7 @@ def test_a_visit_that_comes_while_others_are_filed_again_keeps_the_numbers_of_it
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-def test_filing_again_waits_for_no_counter_of_another_community(site):
+def test_the_filing_of_visits_does_not_wait_for_counters_of_other_communities(site):
     here = fill(site)
     site.add_community("other")
     go_ahead(site, here)
@@ -198,7 +198,7 @@ def test_a_time_that_is_stored_while_others_are_filed_again_can_be_put_back(site
     assert site.rows("SELECT at_ms FROM announcements WHERE key = 'late'") == [(late_ms,)]
 
 
-def test_a_doubt_ends_after_ten_minutes_also_over_restarts(site):
+def test_a_doubt_about_the_clock_ends_after_ten_minutes_even_across_restarts(site):
     site.register("ayesha")
     site.time.put_right(**YEARS)
     site.restart()
@@ -217,7 +217,7 @@ def test_a_doubt_ends_after_ten_minutes_also_over_restarts(site):
     ]
 
 
-def test_the_kernel_ends_a_doubt_at_once(site):
+def test_a_clock_that_the_network_sets_ends_a_doubt_at_once(site):
     site.register("ayesha")
     site.time.put_right(days=-YEARS["days"])
     site.time.is_synchronised = True
@@ -226,7 +226,7 @@ def test_the_kernel_ends_a_doubt_at_once(site):
     assert site.services[ClockWatch].reading.verdict == "right"
 
 
-def test_rows_are_filed_again_once_all_workers_follow_an_answer_and_later_rows_too(database):
+def test_rows_are_filed_again_only_after_all_workers_follow_the_answer(database):
     def second_passes() -> None:
         tick(site)
         site.services[ClockAnswers].tick()
@@ -260,7 +260,7 @@ def test_rows_are_filed_again_once_all_workers_follow_an_answer_and_later_rows_t
         assert site.recount() == []
 
 
-def test_time_goes_on_while_the_clock_is_wrong_also_over_a_restart(site):
+def test_the_time_advances_while_the_clock_is_wrong_even_across_a_restart(site):
     site.services.clock.release_ms = site.time.ms - 1
     newest_ms = site.register("ayesha") and site.time.ms
     site.time.put_right(days=-20_000)
@@ -279,7 +279,7 @@ def test_time_goes_on_while_the_clock_is_wrong_also_over_a_restart(site):
     assert filed(site)[-1][1] == newest_ms + 15_000
 
 
-def test_no_row_is_removed_because_of_its_age_while_the_clock_is_in_doubt_or_ahead(site, tmp_path):
+def test_no_row_expires_while_the_clock_is_in_doubt_or_ahead(site, tmp_path):
     site.register("ayesha", anonymous=True)
     for days, verdict in ((YEARS["days"], "right"), (-YEARS["days"], "right"), (-YEARS["days"], "doubt")):
         site.time.put_right(days=days)
@@ -295,7 +295,7 @@ def test_no_row_is_removed_because_of_its_age_while_the_clock_is_in_doubt_or_ahe
         assert (site.rows("SELECT * FROM visits"), site.rows("SELECT * FROM day_secrets")) == before
 
 
-def test_the_time_of_a_night_that_failed_is_known_after_a_restart(site, monkeypatch):
+def test_the_time_of_a_failed_nightly_run_is_known_after_a_restart(site, monkeypatch):
     site.register("ayesha")
     site.time.pass_(days=3)
     tick(site)

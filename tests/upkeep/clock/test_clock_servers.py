@@ -17,9 +17,7 @@ AHEAD = {
     "DONT_FAKE_MONOTONIC": 1,
 }
 needs_faketime = pytest.mark.skipif(LIBRARY is None, reason="libfaketime is missing: `make tools` installs it")
-QUICK = (
-    "upkeep/clock/test_clock.py::test_visits_that_were_filed_later_than_the_clock_are_filed_again_and_every_sum_agrees"
-)
+QUICK = "upkeep/clock/test_clock.py::test_visits_filed_in_the_future_are_filed_again_and_every_sum_agrees"
 
 
 def days(database) -> list[str]:
@@ -63,7 +61,7 @@ def test_visits_are_filed_today_after_the_clock_was_ahead_and_an_admin_has_answe
 
 
 @pytest.mark.long(
-    proved_by="upkeep/clock/test_clock.py::test_rows_are_filed_again_once_all_workers_follow_an_answer_and_later_rows_too"
+    proved_by="upkeep/clock/test_clock.py::test_rows_are_filed_again_only_after_all_workers_follow_the_answer"
 )
 def test_all_workers_follow_an_answer_once_the_command_returns(database, new_server, redis_server):
     with Site(database.url, Time(system_now_ms() + 900 * DAY_MS)) as ahead:

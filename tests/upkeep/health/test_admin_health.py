@@ -42,7 +42,7 @@ def warning_of(reader: Reader, name: str) -> tuple[str, str] | None:
     return shown and (shown[1], words(shown[2]))
 
 
-def test_a_warning_that_a_first_step_mends_is_shown_only_by_the_step(site, admin):
+def test_a_problem_that_a_setup_step_solves_is_shown_only_as_the_step(site, admin):
     site.register("ayesha")
     site.rows("UPDATE visits SET at_ms = 1")
     page = admin.get("/admin/server")

@@ -188,7 +188,7 @@ def test_the_red_warnings_come_first():
     assert [warning.name for warning in by_harm(warnings(facts))] == ["writer", "rollback", "database"]
 
 
-def test_every_warning_has_a_section_of_the_guide_and_names_no_setting_with_a_form():
+def test_every_warning_has_a_section_of_the_guide_or_a_form():
     assert set(CAUSE_SENTENCES) == set(CODES)
     shown = [warning for facts, *_ in WRONG for warning in warnings_of(facts)]
     shown += [warning for code in CODES for warning in warnings(at(unsaved=Unsaved(NOW_MS, code)))]

@@ -30,7 +30,7 @@ def checks(server: Server) -> dict[str, dict]:
     return server.get("/readyz").json()["checks"]
 
 
-def test_the_server_is_not_ready_while_a_visit_waits_for_its_commit_and_after_its_failure(server):
+def test_the_server_is_not_ready_after_a_late_or_failed_commit(server):
     """Traffic that is moved elsewhere cannot show that the failure is over."""
     wait_until(lambda: is_red_before_the_error(server), "it is red before the visitor gets an error", 2 * PATIENCE_S)
 

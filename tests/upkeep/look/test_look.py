@@ -44,7 +44,7 @@ def upload(admin: Reader, content: bytes, status: int = 303, **fields: str) -> s
     return admin.send("/admin/server/mark", status, mark=(BytesIO(content), "mark"), **fields)
 
 
-def test_the_colour_of_a_site_is_on_its_pages_and_badge_and_icons_and_share_picture(sqlite_database):
+def test_the_colour_of_a_site_is_on_its_pages_icons_badges_and_preview(sqlite_database):
     palette = palette_of(ORANGE)
     with Site(sqlite_database.url, SITE_COLOUR="F70", PUBLIC_URL="https://live.example.com") as site:
         for path in (*PAGES, "/embed"):
@@ -135,7 +135,7 @@ def test_the_form_of_a_refused_mark_is_shown_again_with_the_reason(site):
     assert site.services[SiteMarks].mark is None
 
 
-def test_every_server_of_a_site_shows_the_mark_that_one_has_stored(database):
+def test_every_server_of_a_site_shows_the_stored_mark(database):
     with Site(database.url) as one, Site(database.url) as other:
         one.services[SiteMarks].change(OPERATOR, mark_of(SVG))
         assert other.client.get(f"/mark/{mark_of(SVG).digest}.svg").data == mark_of(SVG).content
@@ -146,7 +146,7 @@ def test_every_server_of_a_site_shows_the_mark_that_one_has_stored(database):
 
 
 @pytest.mark.both_kinds
-def test_admins_of_two_servers_change_the_mark_at_once_and_both_servers_show_the_last_one(database):
+def test_all_servers_show_the_last_of_two_simultaneous_changes_of_the_mark(database):
     marks = [mark_of(png(width)) for width in (1, 2, 3)]
     with Site(database.url) as one, Site(database.url) as other, ThreadPoolExecutor(4) as admins:
         both = one.services[SiteMarks], other.services[SiteMarks]
@@ -191,7 +191,7 @@ FUNCTIONS = [
 """The beginnings of values that another file could be loaded by."""
 
 
-def test_a_costly_part_of_a_drawing_is_refused_by_name():
+def test_a_costly_part_of_a_drawing_is_refused_and_named():
     for part, content in REFUSED.items():
         with pytest.raises(InvalidInput) as refused:
             mark_of(content)
@@ -202,7 +202,7 @@ def test_a_costly_part_of_a_drawing_is_refused_by_name():
                 mark_of(drawing(f'<linearGradient id="a"/><g style="fill:{function}({file} 1x)"/>'))
 
 
-def test_a_drawing_keeps_what_draws_it_and_loses_metadata_and_comments_and_foreign_namespaces():
+def test_a_drawing_keeps_its_shapes_and_loses_metadata_comments_and_foreign_namespaces():
     """Inkscape, Illustrator and Figma write such files."""
     gradient = '<linearGradient id="a"><stop offset="0" style="stop-color:#123;stop-opacity:1"/></linearGradient>'
     other = '<radialGradient id="b" xlink:href="#a" gradientUnits="userSpaceOnUse"/>'
@@ -221,7 +221,7 @@ def test_a_drawing_keeps_what_draws_it_and_loses_metadata_and_comments_and_forei
 
 
 @pytest.mark.long(
-    proved_by="upkeep/look/test_look.py::test_a_drawing_keeps_what_draws_it_and_loses_metadata_and_comments_and_foreign_namespaces"
+    proved_by="upkeep/look/test_look.py::test_a_drawing_keeps_its_shapes_and_loses_metadata_comments_and_foreign_namespaces"
 )
 def test_every_icon_of_a_well_known_set_is_a_mark():
     icons = [*(ROOT / "node_modules" / "lucide-static" / "icons").glob("*.svg")]
@@ -231,7 +231,7 @@ def test_every_icon_of_a_well_known_set_is_a_mark():
         assert mark_of(mark.content) == mark
 
 
-def test_a_stored_mark_that_is_refused_is_left_out_until_the_operator_removes_it(site):
+def test_a_stored_mark_that_is_now_refused_is_not_shown(site):
     site.services[SiteMarks].change(OPERATOR, mark_of(SVG))
     site.rows("UPDATE site_marks SET digest = 'other', content = :content", content=REFUSED["<script>"])
     site.services[SiteMarks].refresh()

@@ -68,7 +68,7 @@ def pause(monkeypatch):
     pause.over.set()
 
 
-def test_the_total_is_not_set_after_a_visit_that_came_first(site, monkeypatch):
+def test_a_total_is_not_set_if_a_visit_arrives_first(site, monkeypatch):
     actor = recounts.audit.actor
 
     def visited(*arguments):
@@ -124,7 +124,7 @@ def test_a_recount_reads_a_single_moment_and_delays_no_visits(site, admin, pause
     assert actions(site, admin) == [RECOUNT_ENDED, RECOUNT_BEGUN]
 
 
-def test_a_recount_keeps_its_lease_while_it_runs_and_ends_without_a_result_after_losing_it(site, admin, pause):
+def test_a_recount_renews_its_lease_and_ends_without_a_result_after_losing_it(site, admin, pause):
     with Site(site.database_url, site.time) as other:
         other.services[Recounts].begin(admin)
         for passed_s, begun in ((50, 1), (50, 1), (61, 2)):

@@ -86,7 +86,7 @@ def test_the_work_of_a_silent_worker_is_taken_over(site, nights):
     assert nights() == ["2025-12-16"] * 2
 
 
-def test_a_worker_keeps_its_claim_while_it_reports_and_loses_it_when_it_is_frozen(site, nights, monkeypatch):
+def test_a_worker_keeps_its_claim_until_it_freezes(site, nights, monkeypatch):
     """A worker that was frozen and lost its claim does not continue."""
     first, second = worker(site), worker(site)
     retention = site.services[Retention]
@@ -129,7 +129,7 @@ def days_kept(site: Site) -> list[str]:
     return [day for (day,) in rows]
 
 
-def test_every_visit_is_kept_for_today_and_the_retention_days_and_so_are_its_retries(site):
+def test_every_visit_keeps_its_person_for_the_retention_days_and_today(site):
     """Local days, to the millisecond: midnight in Dhaka is at 18:00 UTC."""
     for moment in ("2025-11-15T23:59:59.999+06:00", "2025-11-16T00:00:00+06:00", "2025-12-16T12:00:00+06:00"):
         site.time.go_to(moment)

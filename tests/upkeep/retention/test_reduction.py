@@ -97,7 +97,7 @@ def test_no_column_and_no_backup_contains_the_person_of_a_reduced_visit(site, tm
     assert kept == [("https://www.google.com", written(parsed(PHONE)))]
 
 
-def test_a_reduced_visitor_counts_once_a_month_and_the_report_is_marked_as_not_exact(site):
+def test_a_reduced_visitor_counts_once_a_month_and_the_report_is_not_exact(site):
     visit_on(site, "2025-10-30", "2025-10-31", "2025-11-01", "2025-11-02", "2025-12-20")
     visit_on(site, "2025-12-20", visitor="babul")
     reports = site.services[Insights]
@@ -116,7 +116,7 @@ def test_a_reduced_visitor_counts_once_a_month_and_the_report_is_marked_as_not_e
 
 
 @pytest.mark.both_kinds
-def test_a_visitor_has_one_id_a_month_until_its_secret_is_deleted_with_the_last_visit(site, tmp_path):
+def test_reduced_visits_of_a_visitor_in_one_month_share_a_random_id(site, tmp_path):
     days = ("2025-10-30", "2025-10-31", "2025-11-01", "2025-11-02")
     visit_on(site, *days)
     for night, secrets in (("2025-11-30", 1), ("2025-12-01", 0), ("2025-12-02", 1), ("2025-12-03", 1)):
@@ -178,7 +178,7 @@ def test_a_reduced_conversion_keeps_its_first_page_and_its_time(site):
 
 
 @pytest.mark.both_kinds
-def test_an_event_loses_its_person_with_its_visit_and_a_later_event_has_no_visit(site):
+def test_an_event_loses_its_person_together_with_its_visit(site):
     site.time.go_to("2025-10-31T23:50:00+06:00")
     visit(site, visit_id="1")
     send_event(site, "nobody", "without-visit")
@@ -204,7 +204,7 @@ def test_an_erasure_does_not_give_kept_visits_the_id_of_a_month(site):
     assert site.recount() == []
 
 
-def test_a_visit_with_a_wrong_time_is_reduced_on_a_later_night_and_delays_no_other(site):
+def test_a_visit_with_a_wrong_time_does_not_delay_the_reduction_of_others(site):
     visit_on(site, "2025-10-30")
     visit_on(site, "2030-01-01", visitor="future")
     visit_on(site, "2025-10-31", "2025-11-01")

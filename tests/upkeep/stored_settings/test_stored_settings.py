@@ -46,7 +46,7 @@ def is_refused(site: Site, **values: str) -> bool:
     return True
 
 
-def test_a_value_of_the_environment_wins_and_a_stored_one_applies_again_without_it(site):
+def test_the_environment_overrides_a_stored_value_until_the_variable_is_removed(site):
     change(site, SITE_NAME="Rail Count")
     assert "Rail Count" in site.client.get("/").text
     with Site(site.database_url, SITE_NAME="Bus Count") as other:
@@ -67,7 +67,7 @@ INVALID = (
 )
 
 
-def test_a_stored_value_is_checked_like_one_of_the_environment(site):
+def test_a_stored_value_is_checked_like_a_value_of_the_environment(site):
     for values in INVALID:
         assert is_refused(site, **values), values
     assert site.rows("SELECT * FROM stored_settings") == []

@@ -42,7 +42,7 @@ def style(client):
     return re.search(r'href="(/static/v-[0-9a-f]{12}/webkit/pages/base\.css)"', client.get("/login").text)[1]
 
 
-def test_a_file_is_cached_for_a_year_under_its_hash_and_not_at_all_under_an_older_hash(client, style):
+def test_a_file_is_cached_for_a_year_only_under_its_current_hash(client, style):
     for encoding in ("", "gzip", "br"):
         answer = client.get(style, headers={"Accept-Encoding": encoding})
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
@@ -136,7 +136,7 @@ def test_the_scripts_of_the_release_before_find_what_they_import(client):
 SOURCE = re.compile(r'import "(/static/v-[0-9a-f]{12}/counting/service-worker\.js)";\n')
 
 
-def test_the_service_worker_is_revalidated_and_may_only_load_its_modules_and_call_this_server(client, style):
+def test_the_service_worker_is_revalidated_and_restricted_to_its_modules_and_this_server(client, style):
     answer = client.get("/sw.js")
     assert (answer.mimetype, answer.headers["Cache-Control"]) == ("text/javascript", "no-cache")
     allowed = ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"]

@@ -164,7 +164,7 @@ def test_a_dangerous_action_is_done_only_after_a_confirmation_that_shows_its_fac
     wait_until(lambda: stored(site) != before, "the action is done")
 
 
-def test_a_confirmation_of_an_admin_is_refused_from_another_user(site, cases):
+def test_a_confirmation_for_one_admin_is_refused_from_another_user(site, cases):
     given, other = cases.make("panel_users.promote"), cases.stranger()
     form, before = answer(given.ask()), stored(site)
     other.send(form.action, 403, **{**form.fields, "csrf_token": other.csrf})
@@ -234,7 +234,7 @@ def test_a_confirmation_of_a_total_survives_visits_but_not_another_total(site, c
     assert site.stats()["totalVisits"] == 4500
 
 
-def test_a_confirmation_is_refused_for_another_number_or_another_person(site, cases):
+def test_a_confirmation_is_valid_only_for_its_number_and_its_person(site, cases):
     given = cases.make("panel_receipts.set_total")
     form = answer(given.ask())
     given.reader.send(form.action, 409, **{**form.fields, "total": "50000"})

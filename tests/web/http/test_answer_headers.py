@@ -100,7 +100,7 @@ def test_every_response_has_its_own_id_and_not_the_id_of_its_request(site):
     assert id_of(site, **{"X-Request-Id": PROXIED["X-Request-Id"]}) != PROXIED["X-Request-Id"]
 
 
-def test_the_headers_of_a_trusted_proxy_decide_about_tls_and_the_id_of_a_request(sqlite_database):
+def test_a_trusted_proxy_sets_the_scheme_and_the_id_of_a_request(sqlite_database):
     with Site(sqlite_database.url, TRUSTED_PROXIES="1") as site:
         answer = site.client.get("/", headers=PROXIED)
         assert "Strict-Transport-Security" in answer.headers

@@ -179,7 +179,7 @@ TRACING = ("sentry-trace", "baggage", "traceparent", "tracestate", "x-datadog-tr
 """Headers that monitoring scripts add to each request of a page."""
 
 
-def test_a_preflight_of_a_public_call_allows_headers_of_our_clients_and_of_monitoring_scripts(limited_site):
+def test_a_preflight_of_a_public_call_allows_our_headers_and_monitoring_headers(limited_site):
     """`*` allows any header but Authorization, and only without credentials (Fetch, 4.9)."""
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": ",".join(TRACING)}
     allowed = {"content-type", "idempotency-key", "if-none-match", "*", "authorization"}

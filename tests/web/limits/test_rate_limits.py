@@ -93,7 +93,7 @@ def test_a_setting_of_0_removes_the_limit(new_site):
     assert not [name for name, _ in answers[-1].headers if name.startswith("X-RateLimit")]
 
 
-def test_a_proxy_that_hides_its_clients_is_reported_in_the_log_and_by_readyz_and_in_the_panel(new_site, caplog):
+def test_a_proxy_that_hides_its_clients_is_reported_in_three_places(new_site, caplog):
     site = new_site(RATE_LIMIT_REGISTRATIONS=1000)
     admin = panel(site)  # with one request from this machine
     for number in range(ENOUGH_REQUESTS - 2):
@@ -118,7 +118,7 @@ def test_many_browsers_at_one_private_address_are_reported_as_a_proxy_with_its_a
     assert "warnings" not in (post(site, peer="x"), site.client.get("/readyz"))[1].json, "there is another client"
 
 
-def test_responses_have_the_limit_and_the_remaining_requests_and_the_time_of_the_next_one(site):
+def test_responses_contain_the_limit_the_remaining_requests_and_the_reset_time(site):
     invalid = site.post(data="no JSON", environ_overrides={"REMOTE_ADDR": PHONE})
     answers = [invalid, *(post(site) for _ in range(LIMIT))]
     assert [answer.status_code for answer in answers] == [415, 200, 200, 429]
@@ -141,7 +141,7 @@ def test_a_visit_refused_by_a_limit_is_counted_when_it_is_sent_again(site, monke
     assert (counted["ordinal"], counted["duplicate"], again) == (LIMIT + 1, False, {**counted, "duplicate": True})
 
 
-def test_a_stranger_who_knows_a_visitor_id_does_not_use_up_the_limit_of_its_visitor(visitors):
+def test_a_stranger_cannot_use_up_the_limit_of_a_known_visitor_id(visitors):
     register(visitors, "ayesha")
     assert {register(visitors, "ayesha", OTHER) for _ in range(2 * MIN_VISITOR_SHARE)} == {200, 429}
     assert {beat(visitors, "ayesha", OTHER).status_code for _ in range(2 * MIN_VISITOR_SHARE)} == {204, 429}

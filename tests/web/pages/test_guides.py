@@ -53,7 +53,7 @@ def test_a_document_is_a_page_with_links_to_other_documents(site):
     assert index.index("<table") < index.index("<h2")
 
 
-def test_a_snippet_has_a_button_that_copies_it_and_a_cell_has_the_name_of_its_column(site):
+def test_a_snippet_has_a_copy_button_and_a_cell_names_its_column(site):
     page = Reader(site).get("/docs/client.md")
     assert page.count("<pre>") == page.count("</pre><button") == page.count(" data-copy ") > 5
     assert '<td data-label="default"><code>total</code></td>' in page
@@ -95,7 +95,7 @@ def test_a_search_of_the_documents_finds_the_sections_with_its_rarest_words_firs
     assert found("qqq") == found("!") == found("ক্রোম") == []
 
 
-def test_each_section_found_has_a_line_with_a_word_of_the_query_and_no_markdown(site):
+def test_each_search_result_has_a_line_with_a_word_of_the_query(site):
     lines = re.findall(r'<p class="quiet">(.*?)</p></li>', Reader(site).get("/docs/?q=backup_keep"))
     assert len(lines) > 1
     assert [line for line in lines if "BACKUP_KEEP" not in line or re.search(r"[`*|]|\]\(", line)] == []

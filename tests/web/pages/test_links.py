@@ -35,7 +35,7 @@ def links_of(reader: Reader, path: str) -> list[str]:
     return [unescape(link) for link in LINK.findall(response.text)] if is_page else []
 
 
-def test_every_link_of_a_page_leads_to_a_page_from_every_spelling_of_its_address(site, cast):
+def test_every_link_works_from_every_spelling_of_its_pages_address(site, cast):
     community, dead = cast.community(), []
     site.register("ayesha", page="/fares")
     for who in ("nobody", "member", "site_admin"):

@@ -62,18 +62,18 @@ def init_app(app: Flask) -> None:
 
 
 def may_sign_up() -> bool:
-    """Whether the current request may create an account: SIGN_UP is `open`, or an invitation follows."""
+    """Whether the current request may create an account: SIGN_UP is `open`, or the request is about an invitation."""
     return current()[Settings].sign_up == "open" or is_invited()
 
 
 def is_invited() -> bool:
-    """Whether a valid invitation follows the current request."""
+    """Whether the current request is about a valid invitation."""
     token = invitation()
     return bool(token) and account_services().received.is_valid(token)
 
 
 def invitation() -> str:
-    """The token of the invitation that follows the form of the current page, or "". It may be invalid."""
+    """The token of the invitation that the current page's form leads to, or "". It may be invalid."""
     path, start = request.values.get("next", ""), "/invitations/"
     return path.removeprefix(start) if is_page(request) and path.startswith(start) else ""
 
@@ -109,7 +109,9 @@ def sign_up(body: SignupBody) -> Grant | TwoStepDue:
 
 
 def _permit() -> dict[str, Any]:
-    """What uses up the invitation that permits a sign-up. Raises UnknownInvitation."""
+    """The argument of `Accounts.sign_up` that uses up the invitation; empty if none is needed. Raises
+    UnknownInvitation.
+    """
     if current()[Settings].sign_up == "open":
         return {}
     token = invitation()

@@ -1,8 +1,9 @@
 """Decides whether a password attempt is permitted, from the account's stored state (decision 52).
 
-An account has two budgets: some guesses and one more a minute, and some guesses and a slower pace for a day. A network
-that has not failed today may use all of the second one. Networks that have failed share what both budgets allow, except
-for a reserve. When they have one guess left, it is kept for a moment for the network that has failed least.
+An account has two budgets of guesses. The first one gains a guess every minute, and the second one, for the day, more
+slowly. A network without a failed guess today is limited only by the second budget. Networks with failed guesses are
+limited by both, and cannot use the reserve of the second one. When one guess is left for them, it is kept for some
+seconds for the network with the fewest failures.
 
 Does no I/O: callers load the state, store it, and hold its lock in between.
 """
@@ -24,19 +25,19 @@ MAX_NETWORKS = 200
 """Maximum number of failed networks remembered per account; the oldest are forgotten. 60 IPv6 customers use 180."""
 
 GUESS_RESERVED_MS = 10_000
-"""How long the last guess is kept for the network that is first in line, ms. A client that tries every 5 s does not
+"""How long the last guess is kept for the network with the fewest failures, ms. A client that tries every 5 s does not
 miss it.
 """
 
 REFUSAL_NOTED_MS = 10_000
-"""How long after a refusal further refusals of the same network change nothing, ms. A network keeps its claim
-ten times as long.
+"""Minimum time between two recorded refusals of one network, ms. A network counts as waiting for ten times as long
+after a recorded refusal.
 """
 
 
 class Plan(NamedTuple):
     """Two budgets: `most` guesses plus one every `pace_ms`, and `most_a_day` plus one every `day_pace_ms`. A success
-    refills the first. `reserve` guesses of the second are kept for networks that have not failed.
+    refills the first. `reserve` guesses of the second are kept for networks without failures.
     """
 
     most: int
@@ -76,8 +77,8 @@ class GuessState:
     marks: dict[str, FailedNetwork] = field(default_factory=dict)  # failed networks
 
     def refusal_ms(self, networks: Sequence[Level], now_ms: int) -> int:
-        """How long the client has to wait, if its last refusal was recorded recently; 0 if `admit` has to decide. A
-        flood of refused attempts therefore only reads the state.
+        """How long a client has to wait whose refusal was recorded recently, ms; 0 if `admit` has to decide. With this,
+        a flood of refused attempts only reads the state.
         """
         mark = self.marks.get(networks[0].network)
         is_noted = mark is None or mark.refused_ms > now_ms - REFUSAL_NOTED_MS
@@ -135,7 +136,7 @@ class GuessState:
         return json.dumps({**budgets, "marks": marks}, separators=(",", ":"))
 
     def _opens_ms(self, networks: Sequence[Level], now_ms: int) -> int:
-        """When the client may guess, ms."""
+        """The time of the client's next permitted guess, ms."""
         if not any(network in self.marks and self.marks[network].failures >= times for network, times in networks):
             return self._day_allows_ms(1)
         opens_ms = self._allows_ms(1)
@@ -147,12 +148,12 @@ class GuessState:
         return opens_ms
 
     def _allows_ms(self, count: int) -> int:
-        """When networks that have failed may make this many guesses at once, ms."""
+        """The time when both budgets have `count` guesses for networks with failures, ms."""
         first_ms = self.spent_ms - (self.plan.most - count) * self.plan.pace_ms
         return max(first_ms, self._day_allows_ms(count + self.plan.reserve))
 
     def _day_allows_ms(self, count: int) -> int:
-        """When the second budget has this many guesses, ms."""
+        """The time when the second budget has `count` guesses, ms."""
         return self.day_spent_ms - (self.plan.most_a_day - count) * self.plan.day_pace_ms
 
     def _unmark(self, networks: Sequence[Level], failures: int) -> None:
@@ -165,8 +166,8 @@ class GuessState:
 
 
 def load(failures: int, text: str, plan: Plan, now_ms: int) -> GuessState:
-    """Load the stored state, without networks whose last failure was a day ago or earlier. If the clock was set back,
-    the budgets count as spent, except for the reserve.
+    """Load the stored state, without networks that last failed a day or more ago. After the clock was set back, at most
+    the reserve is left of the budgets.
     """
     stored = json.loads(text)
     marks = {

@@ -70,7 +70,7 @@ class LoginThrottle:
         self, purpose: str, accounts: Mapping[str, str], networks: Sequence[Level], spent_ms: int
     ) -> Iterator[None]:
         """Forgive the account's failures if the body succeeds, and undo the attempt if it verified no password. If the
-        database is away then, the limit recovers by itself.
+        database is unavailable, the budgets refill by themselves.
         """
 
         def change(purpose: str, change: Callable[[GuessState], None]) -> None:
@@ -92,8 +92,8 @@ class LoginThrottle:
                 change(LOGIN_GUESS, GuessState.forgive)
 
     def unlock(self, email_key: str) -> None:
-        """Clear all failures of an account. Workers then ignore their own failures of the last minute: see
-        `unlocked_ms`.
+        """Clear all failures of an account. Workers then ignore the failures that they counted in the last minute
+        (`unlocked_ms`).
         """
         accounts, plan, now_ms = self._accounts(email_key), GUESS_PLANS[LOGIN_GUESS], self._clock.now_ms()
 
@@ -106,9 +106,7 @@ class LoginThrottle:
         self._database.write(operation)
 
     def unlocked_ms(self, email_key: str) -> int:
-        """When the account was unlocked, if that was in the last two minutes or there was an attempt since; otherwise
-        0.
-        """
+        """When the account was last unlocked, ms. 0 if this was over two minutes ago and no attempt followed."""
         account = self._accounts(email_key)[LOGIN_GUESS]
         state = self._database.read(
             login_throttle_queries.find, account, GUESS_PLANS[LOGIN_GUESS], self._clock.now_ms()

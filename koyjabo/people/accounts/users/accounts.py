@@ -392,5 +392,5 @@ class Accounts(Changes):
 
 
 def _steps_of(user: User) -> tuple[Any, ...]:
-    """What decides which steps a login needs."""
+    """The user's values that decide which steps a login needs."""
     return user.password, user.second_factor_ms, user.is_admin

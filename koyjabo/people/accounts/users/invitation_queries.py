@@ -57,11 +57,11 @@ class InvitationRows(NamedTuple):
         return changed_rows(session, delete(self.table).where(*which).execution_options(synchronize_session=False))
 
     def is_free_for(self, user_id: str) -> Any:
-        """Whether an invitation is not kept for another user."""
+        """A condition: the invitation is not kept for another user."""
         return or_(self.table.taken_by.is_(None), self.table.taken_by == user_id)
 
     def is_to(self, place: Subject) -> Any:
-        """Whether an invitation leads to this community; true for all invitations to the panel."""
+        """A condition: the invitation is to this community. True for all invitations to the panel."""
         return true() if place == PANEL_SUBJECT else self.table.community_id == place.id
 
 

@@ -54,7 +54,7 @@ def test_a_proof_holds_for_ten_minutes_in_its_session(site, admin):
     change(admin, 422)
 
 
-def test_the_button_of_the_authenticator_app_sets_it_up_at_once_while_a_proof_holds(admin):
+def test_the_authenticator_app_is_set_up_at_once_while_a_proof_holds(admin):
     def is_link_or_form() -> tuple[bool, bool]:
         page = admin.get("/account/second-factor")
         return 'href="/account/second-factor/totp"' in page, 'action="/account/second-factor/totp"' in page
@@ -65,7 +65,7 @@ def test_the_button_of_the_authenticator_app_sets_it_up_at_once_while_a_proof_ho
     assert secret_in(admin.send("/account/second-factor/totp", 200))
 
 
-def test_a_new_password_or_a_clock_that_is_set_back_or_a_logout_ends_a_proof(site, admin):
+def test_a_proof_ends_with_a_new_password_a_logout_or_a_clock_set_back(site, admin):
     change(admin, password=PASSWORD)
     admin.send("/account/password", current_password=PASSWORD, new_password="rickshaw at noon")
     change(admin, 422)

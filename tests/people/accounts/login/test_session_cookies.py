@@ -88,7 +88,7 @@ def test_a_refresh_cookie_logs_out_without_a_valid_access_cookie(site, browser):
     assert browser.post(LOGOUT, headers=csrf(browser, REFRESH_CSRF)).status_code == 204
 
 
-def test_a_bearer_token_takes_precedence_over_the_cookie(site, browser):
+def test_a_bearer_token_overrides_the_cookie(site, browser):
     assert_error(browser.get(ME, headers=bearer("abc")), 401, "invalid_token")
     token = browser.get_cookie("access_token_cookie").value
     answer = browser.post("/api/auth/password", headers=bearer(token), json={})

@@ -71,7 +71,7 @@ def test_an_account_is_deleted_on_its_page_only_after_the_email_was_typed(site, 
     assert try_login(site).status_code == 401
 
 
-def test_the_secret_of_an_app_is_shown_only_in_the_session_that_sent_the_password(site, ayesha):
+def test_the_secret_of_an_app_is_shown_only_in_the_session_of_the_password(site, ayesha):
     """A thief who does not know the password has stolen another of her sessions."""
     stolen = Reader(site).log_in("ayesha")
     secret = secret_in(ayesha.send(TOTP, 200, password=PASSWORD))

@@ -103,7 +103,7 @@ def test_the_state_of_an_account_stays_small_when_20000_networks_guess():
     assert len(account.state.dump()) < 16_000
 
 
-def test_networks_that_failed_share_50_guesses_then_one_a_minute():
+def test_networks_with_failed_logins_share_50_guesses_and_then_one_a_minute():
     account = Account()
     assert [account.guess(STRANGERS[number % 6]) for number in range(50)] == [0] * 50
     assert account.guess(STRANGERS[0]) == MINUTE_MS

@@ -79,7 +79,7 @@ def test_an_app_needs_the_password_a_code_within_ten_minutes_and_no_other_app(si
     assert_error(ayesha.post(CONFIRM, json={"code": app.next_code()}), 409, "no_second_factor")
 
 
-def test_the_password_and_a_code_are_needed_to_turn_the_app_off_and_for_new_recovery_codes(site, ayesha):
+def test_the_app_is_turned_off_only_with_the_password_and_a_code(site, ayesha):
     assert_error(ayesha.post(CODES, json={"password": PASSWORD}), 409, "no_second_factor")
     app = turn_on(ayesha)
     assert_error(ayesha.post(CODES, json={"password": PASSWORD}), 401, "wrong_code")
@@ -203,7 +203,7 @@ def test_a_start_that_requires_two_step_login_of_admins_revokes_only_their_sessi
         assert ("access_token" in try_login(site).json) == (policy == "admins")
 
 
-def test_a_new_admin_without_required_two_step_login_is_logged_out_and_has_to_set_it_up(new_site, monkeypatch):
+def test_a_new_admin_without_required_two_step_login_has_to_set_it_up(new_site, monkeypatch):
     """Includes a user who becomes an admin while logging in."""
     site = new_site("admins")
     ayesha, karim = sign_up(site), sign_up(site, "karim")

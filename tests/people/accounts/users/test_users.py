@@ -142,7 +142,7 @@ def test_a_login_as_a_person_of_another_system_is_refused(site, people, communit
     assert_error(site.client.get(f"{PATH}/dhaka/members"), 401, "unauthenticated")
 
 
-def test_an_admin_from_another_system_does_not_count_as_the_last_admin(site, boss):
+def test_a_person_of_another_system_does_not_count_as_the_last_admin(site, boss):
     """An admin with an account must remain, because only they can log in."""
     founder = sign_up(site, "founder")
     own = founder.post(PATH, json={"name": "Ours"}).json["id"]

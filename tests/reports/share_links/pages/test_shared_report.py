@@ -29,7 +29,7 @@ def boss(site) -> Person:
     return new_admin(site)
 
 
-def test_a_shared_page_starts_with_the_range_of_its_link_and_never_exceeds_the_filters(site, boss):
+def test_a_shared_page_starts_with_its_links_range_and_cannot_exceed_the_filters(site, boss):
     site.register("v2", page="/fares")
     token = share(boss, filters={"page": ["/metro"]}, range="7d")["token"]
     assert shared(site, token).json["start"] == "2025-12-10"
@@ -94,7 +94,7 @@ def test_a_shared_page_names_listed_communities_and_hides_unlisted_ones(site, bo
     assert "Community Secret society/members" in boss.get("/api/reports/breakdown?by=page").text
 
 
-def test_the_headers_of_a_shared_page_keep_its_link_from_search_engines_and_other_sites(site, boss):
+def test_the_headers_of_a_shared_page_hide_its_link_from_other_sites(site, boss):
     known = [share(boss)["token"], share(boss, password=PASSWORD)["token"]]
     for token in (*known, "x" * 43):
         answer = site.app.test_client().get(f"/share/{token}", headers={"Accept": "text/html"})
