@@ -134,7 +134,7 @@ def test_the_element_in_react_counts_page_views_once_its_views_property_is_true(
     assert [shop.views(path) for path in paths] == [1, 0, 1, 1]
 
 
-def test_an_element_with_the_text_false_counts_nothing_before_its_class_is_loaded(shop, site):
+def test_an_element_with_counts_false_does_not_count_before_its_script_is_loaded(shop, site):
     """Without a class, React 19 and Preact take `false` for an attribute that is missing."""
     before = site.stats().total
     shop.open("shop", "react19", has_element=False)

@@ -59,7 +59,7 @@ def test_a_request_is_read_the_same_wherever_the_network_cuts_it():
             assert read_all([request[:cut], request[cut:] + following]) == [*whole, *read_all([following])], (what, cut)
 
 
-def test_larger_bodies_are_read_only_at_their_path_and_32_at_once():
+def test_a_worker_reads_32_large_bodies_at_once_and_only_on_their_paths():
     limits = BodyLimits(LARGEST_BODY, lambda path: 1000 if path == "/list" else LARGEST_BODY)
     parsers = [RequestParser(limits) for _ in range(MAX_LARGER_BODIES + 1)]
     for parser in parsers[:-1]:

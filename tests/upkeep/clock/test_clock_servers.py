@@ -27,9 +27,7 @@ def days(database) -> list[str]:
 @needs_faketime
 @pytest.mark.long(proved_by=QUICK)
 @pytest.mark.parametrize("workers", [1, 2])
-def test_visits_are_filed_today_after_the_clock_was_ahead_and_an_admin_has_answered(
-    database, new_server, redis_server, workers
-):
+def test_visits_from_the_future_are_filed_today_after_an_admins_answer(database, new_server, redis_server, workers):
     several = {"WEB_CONCURRENCY": workers, **({"REDIS_URL": redis_server.url} if workers > 1 else {})}
     server = new_server(database, **several).start()
     for visitor in ("a1", "a2"):
