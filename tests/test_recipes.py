@@ -66,7 +66,7 @@ from koyjabo.counting.models import Visit
 from koyjabo.reports.visits import export_file
 from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 from koyjabo.upkeep.personal_data.personal_data import PersonalData
-from koyjabo.upkeep.retention.erasure import Erasure
+from koyjabo.upkeep.erasure.erasure import Erasure
 from koyjabo.upkeep.retention.retention import Retention
 
 ALL = ReportQuery("2020-01-01", "2030-01-01")
@@ -253,7 +253,8 @@ def test_the_recipes_of_the_guide_work_in_a_copy_of_the_project(copy):
     (copy / "tests/test_setting.py").write_text(SETTING)
     (copy / "tests/test_live_number.py").write_text(LIVE_NUMBER)
     fields = "tests/test_specification.py::test_the_specification_lists_the_fields_of_the_code"
-    run_tests(copy, "tests/test_dimension.py", "tests/test_setting.py", "tests/test_live_number.py", fields)
+    traits = "tests/columns/dimensions/test_trait_parser.py::test_the_traits_of_a_visit_are_read_from_its_columns"
+    run_tests(copy, "tests/test_dimension.py", "tests/test_setting.py", "tests/test_live_number.py", fields, traits)
     for edit in ANY_COLUMN:
         apply(edit, copy)
     (copy / "tests/test_any_column.py").write_text(COLUMNS)

@@ -46,4 +46,4 @@ class Setting:
     """Whether viewers see a mask instead of its value."""
 
     feature: str = ""
-    """The package without which its row is not on the page; "" if it is always there."""
+    """The package that its row belongs to. The row is on the page if that package is. "" if it is always there."""

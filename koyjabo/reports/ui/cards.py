@@ -17,7 +17,7 @@ SITE_CARDS = (
     card("communities", _("Communities")),
 )
 
-COMMUNITY_CARDS = SITE_CARDS[:-1]
+COMMUNITY_CARDS = tuple(shown for shown in SITE_CARDS if shown.name != "communities")
 """The cards without communities, because all of a community's visits have the same community."""
 
 

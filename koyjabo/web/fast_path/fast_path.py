@@ -8,7 +8,7 @@ layers around Flask are also around `FastPath`, so headers, ids and addresses ar
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from wsgiref.types import StartResponse
 
 from flask import Flask, Request, Response
@@ -24,9 +24,6 @@ from koyjabo.web.limits.limits import Usage
 from koyjabo.web.pages import errors
 from koyjabo.web.schemas.bodies import MAX_BODY_BYTES
 from .request_context import FlaskContext, Handler, Model, RequestContext
-
-if TYPE_CHECKING:
-    pass
 
 UNUSUAL_HEADERS = (
     "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING", "HTTP_UPGRADE",
