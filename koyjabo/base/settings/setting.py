@@ -46,4 +46,4 @@ class Setting:
     """Whether viewers see a mask instead of its value."""
 
     feature: str = ""
-    """The package without which its row is not on the page; "" if it is always there."""
+    """The package that brings its row to the page; "" if the row is always there."""

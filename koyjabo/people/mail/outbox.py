@@ -67,7 +67,7 @@ class MailOutbox:
     """
 
     has_server = False
-    """Set by `people.mail_server`, without which no email is sent."""
+    """Set by `people.mail_server`. No email is sent without it."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, settings: Settings) -> None:
         self._database = database
