@@ -8,7 +8,7 @@ from koyjabo.application.features import packages
 
 
 def main(path: Path) -> None:
-    lines = []
+    lines: list[str] = []
     for package in packages():
         for registry, entries in getattr(package, "FILLS", {}).items():
             for name, reference in (("registry", f"koyjabo.{registry}"), ("entries", f"{package.__name__}.{entries}")):

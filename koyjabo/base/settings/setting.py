@@ -46,4 +46,4 @@ class Setting:
     """Whether viewers see a mask instead of its value."""
 
     feature: str = ""
-    """The package that its row belongs to. The row is on the page if that package is. "" if it is always there."""
+    """The package that brings its row to the page; "" if the row is always there."""

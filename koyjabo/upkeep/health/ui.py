@@ -42,16 +42,16 @@ VALUE_FORMATS: dict[str, Callable[[Any], object]] = {
 def _warnings() -> dict[str, Any]:
     """The warnings, worst first, with their values."""
     facts = current()[Health].facts(me(), limits.limits().local_proxy.address)
-    shown = warnings(facts)
+    current_warnings = warnings(facts)
     if facts.ready["database"].ok:
         with suppress(LedgerUnavailable):
-            shown += [warning for warn in FEATURE_WARNINGS.values() if (warning := warn())]
-    return {"warnings": [(warning, words(warning, me().is_admin)) for warning in by_harm(shown)]}
+            current_warnings += [warning for warn in FEATURE_WARNINGS.values() if (warning := warn())]
+    return {"warnings": [(warning, words(warning, me().is_admin)) for warning in by_harm(current_warnings)]}
 
 
-def by_harm(shown: list[HealthWarning]) -> list[HealthWarning]:
+def by_harm(unsorted: list[HealthWarning]) -> list[HealthWarning]:
     """The warnings, worst first."""
-    return sorted(shown, key=lambda warning: (warning.level == WARNING, warning.rank))
+    return sorted(unsorted, key=lambda warning: (warning.level == WARNING, warning.rank))
 
 
 def _jobs() -> dict[str, Any]:
