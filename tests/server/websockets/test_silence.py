@@ -9,7 +9,7 @@ import pytest
 from support.clients.websocket import PING, PONG, frame, take_frame
 
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.server.websockets import buffered_connection, connection as websocket, connection_loop, delay_line
+from koyjabo.server.websockets import buffered_connection, connection_loop, delay_line, websocket_connection
 from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop, is_old
 from koyjabo.server.websockets.event_stream import UNACKNOWLEDGED_DATA_MS, EventStream
 from koyjabo.server.websockets.websocket_connection import MAX_FRAMES, WebSocketConnection
@@ -70,7 +70,7 @@ def world(monkeypatch) -> Iterator[World]:
     with theirs, ours:
         world = World(ours, theirs)
         clock = SimpleNamespace(monotonic=lambda: world.now, sleep=time.sleep)
-        for module in (buffered_connection, connection_loop, delay_line, websocket):
+        for module in (buffered_connection, connection_loop, delay_line, websocket_connection):
             monkeypatch.setattr(module, "time", clock)
         yield world
 
