@@ -21,7 +21,7 @@ ANGRY = "new Proxy({}, Object.fromEntries(['get', 'set', 'ownKeys', 'deletePrope
 STORES = ("localStorage", "sessionStorage")
 OBSERVERS = ("IntersectionObserver", "MutationObserver", "ResizeObserver", "PerformanceObserver")
 NULL_STORES = replaced("null", *STORES)
-"""Android's web view, unless its app calls `setDomStorageEnabled(true)`."""
+"""Android's web view, unless its app turns DOM storage on."""
 
 DISTORTIONS = {
     "stores that are missing": replaced("undefined", *STORES),

@@ -128,8 +128,8 @@ class MailOutbox:
     def email_of(
         self, earlier: Settings, kind: str, email: str, language: str | None, **data: Any
     ) -> QueuedEmail | None:
-        """Make an email that is sent by the mail server of `earlier` settings, with their address in its link, also if
-        others apply by then. Returns None as `email` does.
+        """Make an email for the mail server of the `earlier` settings, with their address in its link, although new
+        settings apply. Returns None as `email` does.
         """
         if not earlier.smtp_url:
             return None
@@ -217,7 +217,7 @@ class MailOutbox:
                 self._task.start(self.send_all)
 
     def _kinds(self) -> tuple[str, ...]:
-        """The kinds of emails to send now. Without a mail server, those that an earlier one sends."""
+        """The kinds of emails to send now. Without a mail server, only the kinds for an earlier mail server."""
         return tuple(MAIL_ORDER) if self.is_on else KINDS_OF_EARLIER_SERVER
 
     def send_all(self) -> None:
@@ -258,8 +258,11 @@ class MailOutbox:
         self._transport.send(server, mail_host(public_url), *self._composer.compose(queued_email, server))
 
     def _fail(self, queued_email: QueuedEmail, error: NotDelivered) -> None:
+        """Record a failed attempt. An email is given up a day after it was stored."""
         failure, now_ms = error.without_address(queued_email.email), self._clock.now_ms()
-        is_given_up = self._database.write(outbox_queries.failed, queued_email.id, failure, now_ms)
+        is_given_up = self._clock.allows_removal and now_ms - queued_email.at_ms >= outbox_queries.DAY_MS
+        done_ms = now_ms if is_given_up else None
+        self._database.write(outbox_queries.failed, queued_email.id, failure, done_ms)
         log.warning("mail_%s kind=%s reason=%s", "given_up" if is_given_up else "delayed", queued_email.kind, error)
 
     def _shared(self, pool: str = "") -> tuple[Charge, ...]:

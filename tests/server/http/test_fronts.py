@@ -125,13 +125,13 @@ def test_the_location_header_of_a_client_is_replaced_by_the_outer_proxy(nginx, c
     assert len(places) == 3
     made_up = nginx.place_of("liar", X_Forwarded_For=f"{AMERICA}, {GERMANY}")
     assert made_up == nginx.place_of("honest", X_Forwarded_For=GERMANY)
-    assert caddy.place_of("stranger", X_Forwarded_For=TURKEY) == "Unknown"
+    assert caddy.place_of("behind-caddy", X_Forwarded_For=TURKEY) == "Unknown"
     assert caddy.get("/login", headers={"X-Request-Id": "made-up"}).headers["X-Request-Id"] != "made-up"
 
 
 @pytest.mark.long(proved_by=PROOF.format("pages_are_secure_if_the_outer_proxy_uses_tls"))
 def test_apache_replaces_the_forwarded_headers_of_its_clients(apache):
-    assert apache.place_of("stranger", X_Forwarded_For=TURKEY) == "Unknown"
+    assert apache.place_of("behind-apache", X_Forwarded_For=TURKEY) == "Unknown"
     assert "Strict-Transport-Security" not in apache.get("/", headers={"X-Forwarded-Proto": "https"}).headers
 
 
