@@ -93,9 +93,6 @@ upkeep/backups/restore.py upkeep/backups/verified.py upkeep/recounts/recounts.py
 
 OF_THE_ROOT = {"koyjabo": "koyjabo.", "koyjabo.extensions": "koyjabo.", "koyjabo.__main__": "cli."}
 
-MAX_LINES_OF_A_MODULE, MAX_LINES_OF_A_FUNCTION = 400, 40
-MAX_CHARACTERS_OF_A_TEMPLATE_LINE = 160
-
 SERVICES = "@transaction"
 """In the table of libraries: modules with a method under this decorator, except interfaces."""
 
@@ -354,24 +351,6 @@ def test_a_table_is_read_only_in_its_area_and_in_later_areas():
         if table in homes and area(module) in AREAS and AREAS.index(area(module)) < AREAS.index(homes[table])
     ]
     assert (wrong, len(homes)) == ([], len(db.metadata.tables))
-
-
-def test_no_module_has_more_than_400_lines_and_no_function_more_than_40():
-    modules = {module: len(FILES[module].read_text().splitlines()) for module in FILES}
-    functions = {
-        f"{module}:{node.lineno}": node.end_lineno - node.lineno + 1
-        for module in FILES
-        for node in ast.walk(tree(module))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
-    assert {module: n for module, n in modules.items() if n > MAX_LINES_OF_A_MODULE} == {}
-    assert {place: n for place, n in functions.items() if n > MAX_LINES_OF_A_FUNCTION} == {}
-
-
-def test_no_line_of_a_template_has_more_than_160_characters():
-    templates = sorted((ROOT / "koyjabo" / "templates").rglob("*.html"))
-    lines = [(path.name, line) for path in templates for line in path.read_text().splitlines()]
-    assert [line for line in lines if len(line[1]) > MAX_CHARACTERS_OF_A_TEMPLATE_LINE] == []
 
 
 def test_a_class_name_is_used_only_once():

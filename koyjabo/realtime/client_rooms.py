@@ -1,6 +1,6 @@
-"""The members of the rooms on this worker: one store of sinks, whatever their transport.
+"""The members of the rooms on this worker: one store of sinks for all transports.
 
-python-socketio also keeps the rooms of its own clients, by sid. Here, a Socket.IO client is a sink like all others.
+python-socketio also keeps the rooms of its clients, by sid. Here, a Socket.IO client is a sink like all others.
 """
 
 import time

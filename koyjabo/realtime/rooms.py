@@ -43,9 +43,9 @@ class Rooms:
         return room
 
     def get(self, name: str) -> Room:
-        room = self.find(name)
-        assert room is not None
-        return room
+        if room := self.find(name):
+            return room
+        raise KeyError(name)
 
     def find(self, name: str) -> Room | None:
         room = self._rooms.get(name)

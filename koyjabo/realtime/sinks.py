@@ -17,7 +17,7 @@ a set, a dict keeps insertion order, which is closer to the order in memory (dec
 
 
 class Sink(Protocol):
-    """A client that takes events, whatever its transport. `write_event` never blocks and never raises."""
+    """A client that receives events. Each transport has its class. `write_event` never blocks and never raises."""
 
     kind: str
     """Its kind in the metrics (`SOCKET_KINDS`); "" if its rooms define the kind."""

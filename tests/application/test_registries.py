@@ -21,7 +21,7 @@ from types import ModuleType
 
 from flask import Blueprint
 
-MAY_CHANGE = {"koyjabo.web.forms.sent_form:TEXT_FIELDS"}  # `declare_texts` stands beside the form
+MAY_CHANGE = {"koyjabo.web.forms.sent_form:TEXT_FIELDS"}  # forms declare their texts with `declare_texts`
 FLAG_OF_FLASK = "_got_registered_once"  # of a blueprint
 CONTAINERS = (dict, list, set, deque)
 made = {}

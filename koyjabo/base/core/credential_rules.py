@@ -52,8 +52,8 @@ def _is_domain(text: str) -> bool:
 
 def email_key(value: str) -> str:
     """A key that is the same for all spellings of an address, ignoring case and Unicode composition. The domain is in
-    ASCII, so that each domain has one key, whatever its script. A text that is not an address gets a key that no
-    account has.
+    ASCII, so that a domain in another script has the same key. The key of a text that is not an address belongs to no
+    account.
     """
     local, at, domain = unicodedata.normalize("NFC", value.strip()).rpartition("@")
     with suppress(ValueError):
