@@ -9,6 +9,7 @@ from PIL import Image, ImageChops
 BEGIN = """
 async () => {
   const { Figures } = await import("/static/webkit/figures.js");
+  for (const part of document.querySelectorAll("[data-live]")) part.removeAttribute("data-live");
   const own = [...document.querySelectorAll("[data-stat]:not(.hidden-text)")].filter((element) => element.getClientRects().length);
   window.elements = own.map((element) => {
     const shown = element.cloneNode(true);  // the page goes on writing into its own element
@@ -16,7 +17,8 @@ async () => {
     return Object.assign(shown, { textContent: (4990).toLocaleString(document.documentElement.lang) }).dataset.value = "4990", shown;
   });
   const figures = new Figures(), names = elements.map(({ dataset }) => dataset.stat);
-  window.show = (number) => { figures.show(Object.fromEntries(names.map((name) => [name, number]))); };
+  window.number = 4990;
+  window.show = (newest) => { figures.show(Object.fromEntries(names.map((name) => [name, number = newest]))); };
   await document.fonts.ready;
 }
 """
@@ -37,11 +39,11 @@ async ([frames, everyMs]) => {
     return rects;
   };
   const rest = elements.map(places), locale = document.documentElement.lang;
-  let number = 4990, fades = 0, due = performance.now() + 100;
+  let fades = 0, due = performance.now() + 500;
   for (let frame = 0; frame < frames; frame += 1) {
     const now = await new Promise(requestAnimationFrame);
     if (now >= due) {
-      show(number += 1);
+      show(number + 1);
       due = Math.max(due + everyMs, now);
     }
     elements.forEach((element, at) => {
@@ -101,7 +103,7 @@ def test_changed_digits_fade_in_their_place(new_device):
 def test_digits_do_not_fade_where_motion_is_reduced(new_device):
     page = new_device().open()
     page.evaluate(BEGIN)
-    seen = page.evaluate(WATCH, [30, 200])
+    seen = page.evaluate(WATCH, [60, 200])
     assert (seen["faults"], seen["fades"]) == ([], 0)
     assert seen["number"] > 4990
 
@@ -116,9 +118,9 @@ def test_no_frame_of_a_page_shows_a_digit_that_is_faint_or_out_of_its_place(
     path = {"home": "/", "number": share, "overview": "/admin", "community": f"/communities/{open_community}"}[place]
     page = new_device(storage_state=session, locale=language, **MOVES).open(path)
     page.evaluate(BEGIN)
-    for every_ms, fades in ((800, True), (50, False)):
+    for every_ms in (800, 50):
         seen = page.evaluate(WATCH, [300, every_ms])
-        assert (seen["faults"], bool(seen["fades"])) == ([], fades)
+        assert (seen["faults"], bool(seen["fades"])) == ([], True)  # of the busy ones only the first
 
 
 def difference(one: bytes, other: bytes) -> int:
