@@ -1,58 +1,129 @@
-"""Changing numbers are readable under load, and fit at any length."""
+"""Changing numbers are readable in every frame: no digit is faint, cut or out of its place."""
 
-from pages import MOVES, freeze, live, visit, wait_for
+from io import BytesIO
+
+import pytest
+from pages import MOVES, expect
+from PIL import Image, ImageChops
 
 BEGIN = """
 async () => {
   const { Figures } = await import("/static/webkit/figures.js");
-  const own = document.querySelector("[data-stat=uniqueVisitors]"), shown = own.cloneNode(true);
-  own.replaceWith(shown);  // the page goes on writing into its own element
-  shown.dataset.stat = "test";
-  shown.dataset.value = shown.textContent = "1000";
-  const figures = new Figures();
-  window.show = (number) => { figures.show({ test: number }); };
-  window.shown = shown;
-  window.rolls = 0;
-  const isRolling = ({ addedNodes }) => [...addedNodes].some(({ className }) => className?.startsWith("rolling"));
-  new MutationObserver((all) => { rolls += all.filter(isRolling).length; }).observe(shown, { childList: true });
+  for (const part of document.querySelectorAll("[data-live]")) part.removeAttribute("data-live");
+  const own = [...document.querySelectorAll("[data-stat]:not(.hidden-text)")].filter((element) => element.getClientRects().length);
+  window.elements = own.map((element) => {
+    const shown = element.cloneNode(true);  // the page goes on writing into its own element
+    element.replaceWith(shown);
+    return Object.assign(shown, { textContent: (4990).toLocaleString(document.documentElement.lang) }).dataset.value = "4990", shown;
+  });
+  const figures = new Figures(), names = elements.map(({ dataset }) => dataset.stat);
+  window.number = 4990;
+  window.show = (newest) => { figures.show(Object.fromEntries(names.map((name) => [name, number = newest]))); };
+  await document.fonts.ready;
 }
 """
-DRAWN = """
-async () => {
-  show(1001);
-  const box = shown.querySelector(".rolling"), [roll] = box.getAnimations({ subtree: true });
-  roll.pause();
-  roll.currentTime = 100;
-  const { transform } = getComputedStyle(roll.effect.target), isStill = !box.getAnimations().length;
-  roll.cancel();
-  const { clipPath, fontSize } = getComputedStyle(box);
-  return [isStill && box.clientHeight <= parseFloat(fontSize) + 1 && clipPath, new DOMMatrix(transform).f];
+"""Puts all numbers of a page into the hands of the test."""
+
+WATCH = """
+async ([frames, everyMs]) => {
+  const faults = new Set(), places = (element) => {
+    const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), rects = [], range = document.createRange();
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      for (let at = 0; at < node.length; at += 1) {
+        range.setStart(node, at);
+        range.setEnd(node, at + 1);
+        const { x, y, width, height } = range.getBoundingClientRect();
+        rects.push([x - element.getBoundingClientRect().x, y - element.getBoundingClientRect().y, width, height]);
+      }
+    }
+    return rects;
+  };
+  const rest = elements.map(places), locale = document.documentElement.lang;
+  let fades = 0, due = performance.now() + 500;
+  for (let frame = 0; frame < frames; frame += 1) {
+    const now = await new Promise(requestAnimationFrame);
+    if (now >= due) {
+      show(number + 1);
+      due = Math.max(due + everyMs, now);
+    }
+    elements.forEach((element, at) => {
+      if (element.textContent !== number.toLocaleString(locale)) faults.add(`text ${element.textContent}`);
+      const moved = places(element).flatMap((place, sign) => place.map((value, side) => Math.abs(value - rest[at][sign][side])));
+      if (Math.max(...moved) > 0.1) faults.add(`moved by ${Math.max(...moved)} px`);
+      for (const digit of element.querySelectorAll("*")) {
+        for (const { clipPath, overflow, transform, translate, rotate, scale } of [getComputedStyle(digit), getComputedStyle(digit, "::before")]) {
+          if ([clipPath, transform, translate, rotate, scale].some((value) => value !== "none") || overflow !== "visible") faults.add("clipped or moved");
+        }
+      }
+      for (const changed of element.querySelectorAll(".changed")) {
+        const sum = Number(getComputedStyle(changed.firstChild).opacity) + Number(getComputedStyle(changed, "::before").opacity);
+        if (sum < 0.9) faults.add(`opacity ${sum}`);
+      }
+      for (const { effect } of element.getAnimations({ subtree: true })) {
+        fades += 1;
+        if (effect.getComputedTiming().endTime > 150) faults.add("longer than 150 ms");
+      }
+    });
+  }
+  return { faults: [...faults], fades, number };
 }
 """
-"""The clip of a digit's box, which does not change during a roll and is as high as a digit, and the distance that the
-digit has moved, in px.
+"""Looks at a number of frames while all numbers change at an interval."""
+
+BARELY = 12
+"""Difference of brightness, of 255, that no eye sees."""
+
+PAUSE = """
+([number, at]) => {
+  if (number) show(number);
+  for (const fade of elements.flatMap((element) => element.getAnimations({ subtree: true }))) Object.assign(fade, { currentTime: at }).pause();
+}
 """
+FINISH = "elements.flatMap((element) => element.getAnimations({ subtree: true })).forEach((fade) => fade.finish())"
+FADE_MS = 120
 
-RESTS = "[rolls, shown.querySelector('.rolling') ? 'rolling' : shown.textContent]"
+
+def test_changed_digits_fade_in_their_place(new_device):
+    page = new_device(**MOVES).open()
+    page.evaluate(BEGIN)
+    seen = page.evaluate(WATCH, [60, 60_000])
+    assert (seen["faults"], seen["number"]) == ([], 4991)
+    assert seen["fades"]
+    number = page.locator("[data-stat=uniqueVisitors]")
+    old = number.screenshot()
+    page.evaluate(PAUSE, [5118, 0])
+    assert difference(number.screenshot(), old) <= BARELY, "it begins with the old digits"
+    page.evaluate(PAUSE, [0, FADE_MS - 1])
+    last = number.screenshot()
+    page.evaluate(FINISH)
+    expect(number.locator(".changed")).to_have_count(0)
+    assert difference(number.screenshot(), last) <= BARELY, "it ends with the new ones"
 
 
-def test_the_rolling_digits_pause_between_changes_and_keep_up_with_the_visits(new_device):
-    frozen = new_device(**MOVES).context.new_page()  # the live home page, whose clock only the test moves
-    frozen.clock.install()
-    visit(frozen)
-    freeze(live(frozen))
-    frozen.evaluate(BEGIN)
-    clip, moved = frozen.evaluate(DRAWN)
-    assert clip.startswith("inset("), "no digit is drawn above or below the others, in any frame"
-    assert moved > 0
-    wait_for(frozen, lambda: frozen.evaluate(RESTS) == [1, "1,001"], "it has rolled")
-    frozen.evaluate("show(1002)")
-    frozen.clock.run_for(590)
-    assert frozen.evaluate(RESTS) == [1, "1,001"]
-    frozen.clock.run_for(20)
-    wait_for(frozen, lambda: frozen.evaluate(RESTS) == [2, "1,002"], "it has rolled again")
-    for number in range(1003, 1051):
-        frozen.evaluate(f"show({number})")
-        frozen.clock.run_for(100)
-    wait_for(frozen, lambda: frozen.evaluate(RESTS)[1] == "1,050", "it keeps up")
-    assert frozen.evaluate("rolls") <= 4
+def test_digits_do_not_fade_where_motion_is_reduced(new_device):
+    page = new_device().open()
+    page.evaluate(BEGIN)
+    seen = page.evaluate(WATCH, [60, 200])
+    assert (seen["faults"], seen["fades"]) == ([], 0)
+    assert seen["number"] > 4990
+
+
+@pytest.mark.long(proved_by="browser/test_figures.py::test_changed_digits_fade_in_their_place")
+@pytest.mark.parametrize("language", ["en", "bn"])
+@pytest.mark.parametrize("place", ["home", "number", "overview", "community"])
+def test_no_frame_of_a_page_shows_a_digit_that_is_faint_or_out_of_its_place(
+    new_device, session, founder, open_community, place, language
+):
+    share = founder.visit(f"figures-{place}-{language}")["visit"]["share"]
+    path = {"home": "/", "number": share, "overview": "/admin", "community": f"/communities/{open_community}"}[place]
+    page = new_device(storage_state=session, locale=language, **MOVES).open(path)
+    page.evaluate(BEGIN)
+    for every_ms in (800, 50):
+        seen = page.evaluate(WATCH, [300, every_ms])
+        assert (seen["faults"], bool(seen["fades"])) == ([], True)  # of the busy ones only the first
+
+
+def difference(one: bytes, other: bytes) -> int:
+    """The largest difference of a pixel's brightness, from 0 to 255."""
+    first, second = (Image.open(BytesIO(picture)).convert("L") for picture in (one, other))
+    return int(ImageChops.difference(first, second).getextrema()[1])
