@@ -75,8 +75,7 @@ class Settings(BaseModel):
     site_sentence_bn: SiteSentence = setting("", "that line in Bangla; if empty, SITE_SENTENCE")
     site_bangla: Literal["", "1", "0"] = setting(
         "",
-        "whether the site is also in Bangla, `1` or `0`; if empty, Koy Jabo is, and sites with such a text",
-        "whether the site is also in Bangla, `1` or `0`; if empty, `1` for Koy Jabo and sites with one of these texts in it",
+        "whether the site is also in Bangla, `1` or `0`; if empty, Koy Jabo and sites with a text in Bangla are",
     )
     site_colour: Annotated[str, AfterValidator(checks.colour)] = setting(
         "", "colour of the site, such as `#2f5488`; all others follow it; if empty, green and red for Koy Jabo only"
