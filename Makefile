@@ -181,8 +181,18 @@ SOURCES := koyjabo/columns/dimensions/data/sources.json
 CRAWLERS := koyjabo/base/network/data/crawlers.json
 HOSTING := koyjabo/base/network/data/hosting
 
-# These files are replaced atomically: a server that has an old one open keeps reading it.
 $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(HOSTING).json $(wildcard tools/assets/*) $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)
+$(REACT)/node_modules/.made: $(REACT)/package.json $(REACT)/package-lock.json | $(VENV)/node
+$(FRAMEWORKS)/node_modules/.made: $(FRAMEWORKS)/package.json $(FRAMEWORKS)/package-lock.json | $(VENV)/node
+
+# Two runs of make in one checkout install one after the other, because npm deletes what the other run has installed.
+# The second run then finds it made.
+ifndef HAS_LOCK
+$(VENV)/assets $(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made:
+	+@$(if $(shell command -v flock),flock $(VENV)/npm.lock) $(MAKE) --no-print-directory HAS_LOCK=1 $@
+else
+# These files are replaced atomically: a server that has an old one open keeps reading it.
+$(VENV)/assets:
 	@echo "Downloading charts, icons, countries and networks"
 	@$(WITH_NODE) npm ci --silent --ignore-scripts
 	@mkdir -p koyjabo/static/vendor
@@ -201,13 +211,14 @@ $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(HOSTING).json $(wil
 	@$(BIN)/pybabel --quiet compile -d $(TRANSLATIONS)
 	@touch $@
 
-$(ASSETS): $(VENV)/assets $(shell find koyjabo/static -type f -not -path "*/min/*")
-	@$(WITH_NODE) node tools/assets/minify.mjs
-	@touch $@
-
 $(REACT)/node_modules/.made: TEXT := what the React package is built with
 $(FRAMEWORKS)/node_modules/.made: TEXT := the frameworks that the element is tested with
-%/node_modules/.made: %/package.json %/package-lock.json | $(VENV)/node
+$(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made:
 	@echo "Installing $(TEXT)"
-	@$(WITH_NODE) npm --prefix $* ci --silent --ignore-scripts
+	@$(WITH_NODE) npm --prefix $(@:/node_modules/.made=) ci --silent --ignore-scripts
+	@touch $@
+endif
+
+$(ASSETS): $(VENV)/assets $(shell find koyjabo/static -type f -not -path "*/min/*")
+	@$(WITH_NODE) node tools/assets/minify.mjs
 	@touch $@

@@ -57,7 +57,9 @@ def site_name() -> str:
 
 
 def offers_bangla() -> bool:
-    """Whether public pages have the switch to Bangla: on a site that speaks it, or to a visitor who does."""
+    """Whether pages have the switch to Bangla, and forms fields for it: on a site that speaks it, or to a reader who
+    does.
+    """
     spoken = language(), *request.accept_languages.values()
     return current()[Settings].speaks_bangla or any(code.lower().startswith("bn") for code in spoken)
 

@@ -51,6 +51,12 @@ UNSEARCHED_DOCUMENTS = (INDEX, "CHANGELOG")
 TITLE_WEIGHT = 5
 """How many words of a section's text one word of its title is worth."""
 
+EMPTY_WORDS = (
+    " a all an and are at can do does for from has have how i in is it me my of on or our own the their this to "
+    "was we what when where which who why with you your "
+)
+"""Words that say nothing about what someone searches for."""
+
 
 class Heading(NamedTuple):
     text: str
@@ -73,6 +79,7 @@ class Section(NamedTuple):
     anchor: str
     title_words: str  # different words, in lower case, with a space before each
     words: str  # the same of the title and the text
+    is_wish: bool = False
 
     @property
     def address(self) -> str:
@@ -104,6 +111,14 @@ def guide_page(name: str = INDEX) -> Response:
         titles=titles(),
     )
     return private(Response(page, mimetype="text/html"))
+
+
+@bp.get("/<path:name>")
+def without_ending(name: str) -> Response:
+    """Redirect to a document whose name was typed without `.md`."""
+    if name not in paths():
+        abort(404)
+    return with_query(url_for("docs.guide", name=name))
 
 
 def linked(text: str) -> Markup:
@@ -154,7 +169,7 @@ def titles() -> dict[str, str]:
 def sections() -> tuple[Section, ...]:
     """What people want to do, from the table in INDEX, and the parts of all documents, with their beginnings."""
     result = [
-        Section(wish[0].upper() + wish[1:], "", page, heading, _words(wish), _words(wish, label))
+        Section(wish[0].upper() + wish[1:], "", page, heading, _words(wish), _words(wish, label), is_wish=True)
         for wish, label, page, heading in WANTED_ROW.findall(text_of(INDEX))
     ]
     for name, document in titles().items():
@@ -177,19 +192,26 @@ def _parts(name: str) -> dict[str, tuple[str, str]]:
 
 
 def find(query: str, has_all: bool = False) -> list[Section]:
-    """The sections with words that begin with words of the query, best first; with all of them if `has_all`. A word is
-    worth the more, the fewer sections have it.
+    """The sections with words that begin with words of the query, best first; with all of them if `has_all`. What
+    someone wants to do comes first if it has all words, and otherwise a word is worth the more, the fewer sections have
+    it. EMPTY_WORDS only decide between equal wishes, unless the query has no other words.
     """
+    typed = [f" {start}" for start in _starts(query)]
+    starts = [start for start in typed if f"{start} " not in EMPTY_WORDS] or typed
     worth = defaultdict[Section, float](float)
-    starts = [f" {start}" for start in _starts(query)]
     for start in starts:
         with_word = [section for section in sections() if start in section.words]
         for section in with_word:
             worth[section] += (TITLE_WEIGHT if start in section.title_words else 1) / len(with_word)
+    complete = {section for section in worth if all(start in section.words for start in starts)}
+
+    def rank(section: Section) -> tuple[int, float]:
+        is_first = section.is_wish and section in complete
+        return is_first * sum(start in section.words for start in typed), worth[section]
+
     distinct = dict[tuple[str, str], Section]()
-    for section in sorted(worth, key=worth.__getitem__, reverse=True):
-        if not has_all or all(start in section.words for start in starts):
-            distinct.setdefault((section.name, section.anchor), section)
+    for section in sorted(complete if has_all else worth, key=rank, reverse=True):
+        distinct.setdefault((section.name, section.anchor), section)
     return list(distinct.values())[:MAX_SECTIONS_FOUND]
 
 

@@ -20,7 +20,7 @@ LEAST = {
         api_page_numbers.pages api_counting.pulse api_receipts.receipt
         api_sockets.stream
         api_auth.sign_up api_auth.log_in
-        health.healthz health.readyz openapi.openapi docs.index docs.guide
+        health.healthz health.readyz openapi.openapi docs.index docs.guide docs.without_ending
         static_files.versioned static_files.unversioned static_files.robots static_files.service_worker
         look.mark look.vector_icon look.pixel_icon look.share_picture
         api_second_factor.second_factor pages_login.second_factor pages_login.enrol
