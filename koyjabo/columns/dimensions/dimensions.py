@@ -20,7 +20,7 @@ ATTENDED_FILTER = "attended"
 EVENT_DIMENSION, VIEWED_PAGE = "event", "viewed_page"
 """Events by name, and page views by page."""
 
-SOURCE, CITY_NAME, COMMUNITY = "source", "city", "community"
+SOURCE, COUNTRY, CITY_NAME, COMMUNITY = "source", "country", "city", "community"
 
 PROPERTIES = f"{EVENT_DIMENSION}:"
 """Prefix of the dimensions of properties, `event:{name}:{property}`."""
@@ -71,7 +71,7 @@ DIMENSIONS = (
     Dimension("utm_campaign", N_("Campaign"), "sources"),
     Dimension("utm_term", N_("Term")),
     Dimension("utm_content", N_("Content")),
-    Dimension("country", N_("Country"), "places", without=IS_UNKNOWN, shown=place_label),
+    Dimension(COUNTRY, N_("Country"), "places", without=IS_UNKNOWN, shown=place_label),
     Dimension(CITY_NAME, N_("City"), "places", without=IS_UNKNOWN, shown=place_label),
     Dimension(COMMUNITY, N_("Community"), "communities", without=N_("No community")),
     Dimension(EVIDENCE, N_("Activity"), words=EVIDENCE_WORDS, without=IS_NOT_MEASURED),

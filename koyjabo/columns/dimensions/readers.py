@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from koyjabo.base.network import location_names, user_agents
 from koyjabo.base.network.campaigns import Campaign
-from .dimensions import BOT, CAMPAIGN_CHANNEL, CITY_NAME, SOURCE, UTM, Value
+from .dimensions import BOT, CAMPAIGN_CHANNEL, CITY_NAME, COUNTRY, SOURCE, UTM, Value
 from .sources import Sources
 
 READERS_VERSION = 6
@@ -58,7 +58,7 @@ READERS = (
     Reader(("browser", "system", "device"), ("user_agent", "is_bot"), agent),
     Reader((SOURCE, "channel"), ("referrer", "campaign"), source, has_sources=True),
     Reader(UTM, ("campaign",), campaign),
-    Reader(("country", CITY_NAME), ("place",), place),
+    Reader((COUNTRY, CITY_NAME), ("place",), place),
 )
 
 TRAITS = tuple(name for reader in READERS for name in reader.dimensions)

@@ -8,9 +8,10 @@ from zlib import crc32
 
 from koyjabo.reports.engine.results import Breakdown
 from . import figures, timelines
+from .breakdowns import Values
 from .card import Card
-from .cards import BANGLADESH
-from .view_plan import ON_MAP
+from .cards import MAP
+from .view_plan import ALL_CITIES
 from .view_results import ViewResults
 
 Cell = Sequence[int | float | str | None]
@@ -73,8 +74,7 @@ def _chart(results: ViewResults, cells: dict[str, Cell]) -> Any:
 
 def _card(results: ViewResults, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
     """Add a card's numbers. Returns what else its template depends on (`card` in reports/macros.html)."""
-    tab = results.plan.tab(card)
-    shown = results.values(tab)
+    tab, shown = results.tab(card), results.listed(card)
     for at, line in enumerate(shown.lines):
         compared = [line.change] if results.plan.compared else []
         bar = round(100 * line.number / shown.largest, 1)
@@ -88,8 +88,16 @@ def _card(results: ViewResults, card: Card, cells: dict[str, Cell]) -> dict[str,
         "has_lines": bool(shown.lines),
         "has_others": shown.has_others,
         "counts_others": counts_others,
-        "map": _whole(results, *ON_MAP) if tab == BANGLADESH else [],
+        "tabs": results.tabs(card),
+        "map": _map(results, shown) if tab == MAP else None,
     }
+
+
+def _map(results: ViewResults, shown: Values) -> Any:
+    """Return what a map shows: cities, or the countries of a list."""
+    if results.is_of_bangladesh:
+        return _whole(results, *ALL_CITIES)
+    return [(line.value, line.number) for line in shown.lines]
 
 
 def _whole(results: ViewResults, *listed: Any) -> list[Breakdown]:

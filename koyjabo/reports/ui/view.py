@@ -26,7 +26,7 @@ from .range_picker import Picker
 from .report_context import VIEW_PARAMETERS, ReportContext
 from .timelines import Chart
 from .view_links import VIEW_LINKS, ViewLink
-from .view_plan import ON_MAP, SENDING_PARAMETERS, ViewPlan
+from .view_plan import ALL_CITIES, LISTS, SENDING_PARAMETERS, ViewPlan
 from .view_results import ViewResults
 
 MAX_VISITS_AT_ONCE = 200_000
@@ -138,15 +138,15 @@ class View:
     def tabs(self, card: Card) -> list[Choice]:
         others = [tab for tab in self.plan.open_tabs if tab and tab not in card.tabs]
         choices = []
-        for tab in card.tabs:
+        for tab in self.results.tabs(card):
             names = [*others, tab] if tab != card.tabs[0] else others
             url = str(self.address.having({"tabs": ",".join(names) or None}))
-            choices.append(Choice(url, cards.label(tab), tab == self.plan.tab(card)))
+            choices.append(Choice(url, cards.label(tab), tab == self.results.tab(card)))
         return choices
 
     @property
     def dots(self) -> list[Dot]:
-        return map_dots.dots(self.results.values(*ON_MAP))
+        return map_dots.dots(self.results.values(*ALL_CITIES))
 
     @cached_property
     def pages(self) -> Pages:
@@ -172,7 +172,7 @@ class View:
     @property
     def lists(self) -> list[tuple[str, str]]:
         """The name and CSV file of each card's open list."""
-        open_tabs = [cards.listed_by(self.plan.tab(card)) for card in self.plan.base.cards]
+        open_tabs = [LISTS.get(tab, ((tab,),))[0][0] for tab in map(self.plan.tab, self.plan.base.cards)]
         return [(cards.label(dimension), self.csv_of_values(dimension)) for dimension in open_tabs]
 
     def csv_of_values(self, dimension: str) -> str:

@@ -11,7 +11,7 @@ from zlib import crc32
 from koyjabo.base.core.errors import InvalidInput, StillCounting
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.services import Services
-from koyjabo.columns.dimensions.dimensions import CITY_NAME
+from koyjabo.columns.dimensions.dimensions import CITY_NAME, COUNTRY
 from koyjabo.columns.query.periods import GRANULARITIES
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine import snapshot_queries
@@ -30,15 +30,18 @@ from koyjabo.reports.query.granularities import NOT_A_GRANULARITY, possible
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
 from . import breakdowns, figures, timelines
 from .card import Card
-from .cards import BANGLADESH, listed_by
+from .cards import MAP
 from .page_address import Pairs
 from .report_context import VIEW_PARAMETERS, ReportContext
 
 SENDING_PARAMETERS = ("part", "whole")
 """Parameters that control how a page is sent: only these parts, and all parts however long they take."""
 
-ON_MAP = (CITY_NAME, MAX_BREAKDOWN_ROWS)
-"""The map's contents: a dimension, and how many of its values are shown."""
+ALL_COUNTRIES, ALL_CITIES = (COUNTRY, MAX_BREAKDOWN_ROWS), (CITY_NAME, MAX_BREAKDOWN_ROWS)
+"""The contents of the maps: a dimension, and how many of its values are shown."""
+
+LISTS = {MAP: (ALL_COUNTRIES, ALL_CITIES, (CITY_NAME,)), CITY_NAME: ((CITY_NAME,), (COUNTRY,))}
+"""The lists that a tab may show, depending on its results. All other tabs show the dimension of their name."""
 
 
 def totals(snapshot: Snapshot, query: ReportQuery) -> SnapshotTotals:
@@ -72,6 +75,7 @@ class ViewPlan:
         self.totals_request = LedgerRequest(ReportQuery(self.today, self.today, base.scope), totals)
         everything = replace(self.query, filters={})
         self.extra_request = LedgerRequest(everything, base.extra) if base.extra and not self.parts else None
+        self.cities_request = BreakdownRequest(everything.within(base.filters), CITY_NAME, 2)  # one may be unknown
 
     @cached_property
     def comparison(self) -> str:
@@ -157,9 +161,13 @@ class ViewPlan:
         if self.by:
             yield from self.breakdown_requests(*self.whole_list) if draws("list") else ()
             return
-        for tab in (self.tab(card) for card in self.base.cards if draws(card.name)):
-            yield from self.breakdown_requests(listed_by(tab))
-            yield from self.breakdown_requests(*ON_MAP) if tab == BANGLADESH else ()
+        for card in self.base.cards:
+            if draws(card.name):
+                tab = self.tab(card)
+                for listed in LISTS.get(tab, ((tab,),)):
+                    yield from self.breakdown_requests(*listed)
+                if CITY_NAME in card.tabs:
+                    yield self.cities_request
 
     @property
     def ledger_requests(self) -> list[LedgerRequest]:

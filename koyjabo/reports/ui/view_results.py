@@ -5,15 +5,18 @@ from functools import cached_property
 from typing import Any
 
 from koyjabo.base.core.errors import StillCounting
+from koyjabo.base.network import location_names
+from koyjabo.columns.dimensions.dimensions import CITY_NAME
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import ReportRequest
 from koyjabo.reports.engine.results import SnapshotTotals, Summary
 from . import breakdowns, figures
 from .breakdowns import Values
-from .cards import listed_by
+from .card import Card
+from .cards import MAP
 from .figures import Figure
 from .page_address import PageAddress
-from .view_plan import ViewPlan
+from .view_plan import ALL_CITIES, ALL_COUNTRIES, ViewPlan
 
 
 class ViewResults:
@@ -73,9 +76,36 @@ class ViewResults:
         plan = self.plan
         return figures.figures(self.summary, self._address, plan.metric, bool(plan.query.filters), plan.per_day)
 
-    def values(self, tab: str, limit: int = breakdowns.MAX_LINES_IN_CARD, offset: int = 0) -> Values:
-        """Return the lines of a tab: a dimension, or the places of a map."""
-        plan, dimension = self.plan, listed_by(tab)
+    @cached_property
+    def has_cities(self) -> bool:
+        """Whether a visit of the range has a city."""
+        return any(row.value for row in self[self.plan.cities_request].rows)
+
+    @cached_property
+    def is_of_bangladesh(self) -> bool:
+        """Whether the map shows Bangladesh: most located visits are from there, and some have a city."""
+        visits = {row.value: row.sums.visits for row in self._all[self.plan.breakdown_requests(*ALL_COUNTRIES)[0]].rows}
+        others = (number for code, number in visits.items() if code not in (None, "BD"))
+        cities = (row.value or "" for row in self._all[self.plan.breakdown_requests(*ALL_CITIES)[0]].rows)
+        return visits.get("BD", 0) > max(others, default=0) and any(map(location_names.city_of_bangladesh, cities))
+
+    def tabs(self, card: Card) -> list[str]:
+        return [tab for tab in card.tabs if tab != CITY_NAME or self.has_cities]
+
+    def tab(self, card: Card) -> str:
+        """The open tab, or the first one if that has nothing to show."""
+        tab, shown = self.plan.tab(card), self.tabs(card)
+        return tab if tab in shown else shown[0]
+
+    def listed(self, card: Card) -> Values:
+        """Return the lines of a card's open tab: all countries beside the map of the world."""
+        tab = self.tab(card)
+        if tab != MAP:
+            return self.values(tab)
+        return self.values(CITY_NAME) if self.is_of_bangladesh else self.values(*ALL_COUNTRIES)
+
+    def values(self, dimension: str, limit: int = breakdowns.MAX_LINES_IN_CARD, offset: int = 0) -> Values:
+        plan = self.plan
         now, *before = (self[request] for request in plan.breakdown_requests(dimension, limit, offset))
         compared = before[0] if before else None
         return breakdowns.values(now, compared, plan.query, dimension, self._address, offset, plan.per_day)

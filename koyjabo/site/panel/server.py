@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from flask import Response, abort, request
 
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.base.settings.catalogue import GROUP_ROWS, PAGE_SETTINGS, ROWS, masked_settings
 from koyjabo.people.accounts.login import authentication
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
@@ -37,7 +38,14 @@ class ZoneRow(ServerRow):
         return {"zones": sorted(available_timezones()) if form else ()}
 
 
-SITE_ROWS = {"name": NameRow(), "zone": ZoneRow()}
+class LocationsRow(ServerRow):
+    template, after = "panel/rows/locations.html", "zone"
+
+    def read(self, form: Any) -> Mapping[str, Any]:
+        return {"has_cities": current()[LocationFinder].has_cities}
+
+
+SITE_ROWS = {"name": NameRow(), "zone": ZoneRow(), "locations": LocationsRow()}
 
 
 @bp.get("/server")
