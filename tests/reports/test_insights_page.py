@@ -85,7 +85,7 @@ def test_the_link_of_a_row_filters_the_whole_page_by_exactly_its_value(admin):
 
 
 def test_every_link_of_a_view_leads_to_a_view(admin):
-    page = admin.get("/admin/?compare=year&country=&metric=visitors&tabs=channel,bangladesh,system")
+    page = admin.get("/admin/?range=28d&compare=year&country=&metric=visitors&tabs=channel,bangladesh,system")
     links = {unescape(url) for url in HREF.findall(page)} - {"/admin/visits"}
     assert len(links) > 60
     kinds = {tuple(part.partition("=")[0] for part in link.partition("?")[2].split("&")): link for link in links}

@@ -9,7 +9,7 @@ from support.clients.worker_connections import only, two_workers, worker_connect
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
-VIEW = "?range=7d&compare=weekday"
+VIEW = "?range=7d&compare=previous"
 FIGURES = ("visits", "visitors", "new_visitors", "page_views")
 FORBIDDEN = 4003
 
