@@ -39,7 +39,7 @@ class Picker(NamedTuple):
 
 
 def picker(address: PageAddress, query: ReportQuery, today: str, default: str) -> Picker:
-    """Return the picker. `default` is the range of a URL without one, which may be two days; "" if all URLs have one."""
+    """Return the picker. `default` is the range of a URL without one, or two days; "" if all URLs have one."""
     presets = _presets(address, query, today, default)
     return Picker(
         next((preset.label for preset in presets if preset.is_chosen), days_in_words(query.first, query.last)),
