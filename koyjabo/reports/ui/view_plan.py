@@ -10,7 +10,7 @@ from zlib import crc32
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.services import Services
-from koyjabo.columns.dimensions.dimensions import CITY_NAME
+from koyjabo.columns.dimensions.dimensions import CITY_NAME, dimension_of
 from koyjabo.columns.query.periods import GRANULARITIES
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine import snapshot_queries
@@ -180,10 +180,11 @@ class ViewPlan:
         before = self.before if self.compared else None
         return [TimelineRequest(query, self.granularity) for query in (self.query, before) if query]
 
-    def breakdown_requests(
-        self, dimension: str, limit: int = breakdowns.MAX_LINES_IN_CARD, offset: int = 0
-    ) -> list[BreakdownRequest]:
-        """Return requests for a breakdown of the query, and for all values of the compared days."""
+    def breakdown_requests(self, dimension: str, limit: int | None = None, offset: int = 0) -> list[BreakdownRequest]:
+        """Return requests for a breakdown of the query, by default as long as in a card, and for all values of the
+        compared days.
+        """
+        limit = limit or max(breakdowns.MAX_LINES_IN_CARD, len(dimension_of(dimension).order))
         requests = [BreakdownRequest(self.query, dimension, limit, offset)]
         return (
             [*requests, BreakdownRequest(self.compared, dimension, MAX_BREAKDOWN_ROWS)] if self.compared else requests

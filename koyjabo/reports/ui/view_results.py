@@ -73,7 +73,7 @@ class ViewResults:
         plan = self.plan
         return figures.figures(self.summary, self._address, plan.metric, bool(plan.query.filters), plan.per_day)
 
-    def values(self, tab: str, limit: int = breakdowns.MAX_LINES_IN_CARD, offset: int = 0) -> Values:
+    def values(self, tab: str, limit: int | None = None, offset: int = 0) -> Values:
         """Return the lines of a tab: a dimension, or the places of a map."""
         plan, dimension = self.plan, listed_by(tab)
         now, *before = (self[request] for request in plan.breakdown_requests(dimension, limit, offset))
