@@ -38,7 +38,7 @@ MINUTE_FORMAT = "d MMM y, HH:mm"
 
 def init_app(app: Flask) -> None:
     Babel(app, locale_selector=language)
-    of_numbers = count, percent, share, digits, size, spent
+    of_numbers = count, percent, share, decimal, digits, size, spent
     of_times = period, moment, second, exact, age, day, time_of_day, duration
     for filter_ in (*of_numbers, *of_times, translated, place, flag, name_of, named, description_of, lang):
         app.jinja_env.filters[filter_.__name__] = _when_rendered(filter_)
@@ -184,7 +184,12 @@ def percent(number: float) -> str:
 
 def share(percent: float) -> str:
     """Format a percentage with exactly one decimal, so that columns line up: `8.0%`."""
-    return digits(format_decimal(percent, "#,##0.0", locale=language())) + "%"
+    return decimal(percent) + "%"
+
+
+def decimal(number: float) -> str:
+    """Format a number with exactly one decimal: `3.6`."""
+    return digits(format_decimal(number, "#,##0.0", locale=language()))
 
 
 def digits(text: object) -> str:

@@ -82,7 +82,7 @@ def check_lines_of_rows(page, bars, thursday) -> None:
 
 def test_a_click_on_a_day_leads_to_its_cause_and_the_back_button_returns(new_device, session):
     device = new_device(storage_state=session)
-    page = device.open("/admin/?compare=weekday")
+    page = device.open("/admin/?compare=previous")
     page.evaluate("window.isSame = true")
     page.locator(".days summary").click()
     page.locator(".days .items a", has_text="Last 7 days").click()

@@ -2,10 +2,12 @@
 (specification: Reports). Does no I/O: the same columns always give the same values.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import date
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from koyjabo.base.core.clock import Clock
 from koyjabo.base.network import location_names, user_agents
 from koyjabo.base.network.campaigns import Campaign
 from .dimensions import BOT, CAMPAIGN_CHANNEL, CITY_NAME, COUNTRY, SOURCE, UTM, Value
@@ -54,12 +56,27 @@ def place(text: str) -> tuple[Value, ...]:
     return country, text if country and text not in location_names.CODES_BY_COUNTRY else None
 
 
+def weekday(day: str, clock: Clock) -> str:
+    return str(date.fromisoformat(day).isoweekday())
+
+
+def hour(hour_s: int, clock: Clock) -> str:
+    """Return the hour that the local clock showed. When it is put back, two hours have the same value."""
+    return str(int(clock.local(hour_s)[11:13]))
+
+
 READERS = (
     Reader(("browser", "system", "device"), ("user_agent", "is_bot"), agent),
     Reader((SOURCE, "channel"), ("referrer", "campaign"), source, has_sources=True),
     Reader(UTM, ("campaign",), campaign),
     Reader((COUNTRY, CITY_NAME), ("place",), place),
 )
+
+TIME_READERS: Mapping[str, tuple[str, Callable[[Any, Clock], str]]] = {
+    "weekday": ("day", weekday),
+    "hour": ("hour_s", hour),
+}
+"""Dimensions whose values follow from the day or hour that a visit counts for, so that blocks need not store them."""
 
 TRAITS = tuple(name for reader in READERS for name in reader.dimensions)
 """The dimensions that are parsed, in the order of a visit's parsed values."""

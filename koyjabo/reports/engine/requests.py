@@ -9,7 +9,7 @@ from typing import Any
 
 from koyjabo.columns.dimensions.dimensions import EVENT_DIMENSION, VIEWED_PAGE, Value, dimension_of, has_many
 from koyjabo.columns.query.groups import EVERYTHING, LENGTHS, NO_VISITS
-from koyjabo.columns.query.periods import DAY
+from koyjabo.columns.query.periods import DAY, PERIOD_KEYS
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.query.granularities import periods, running
 from koyjabo.reports.query.labels import community_of
@@ -54,10 +54,10 @@ class TimelineRequest:
     granularity: str
 
     def groups(self) -> Iterator[tuple[ReportQuery, str]]:
-        yield self.query, self.granularity
+        yield self.query, PERIOD_KEYS[self.granularity]
 
     def read(self, snapshot: Snapshot) -> list[Period]:
-        groups = snapshot.by(self.query, self.granularity)
+        groups = snapshot.by(self.query, PERIOD_KEYS[self.granularity])
         views = snapshot.page_view_events(self.query, self.granularity)
         names = {*periods(self.query, self.granularity, snapshot.clock), *groups, *views}
         is_running = self.query.last == snapshot.clock.today()

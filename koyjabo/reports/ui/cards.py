@@ -14,6 +14,7 @@ SITE_CARDS = (
     card("sources", _("Sources")),
     card("places", _("Locations"), MAP),
     card("devices", _("Devices")),
+    card("when", _("When")),
     card("communities", _("Communities")),
 )
 

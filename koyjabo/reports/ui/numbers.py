@@ -40,9 +40,11 @@ def numbers(results: ViewResults) -> Numbers:
         days = [(query.first, query.last) for query in (plan.query, plan.compared) if query]
         rest["figures"] = [summary.reason, days]
         for figure in results.figures:
+            if figure.name == figures.RETURNING_FIGURE:
+                continue
             compared = [figure.before] if figure.change is None else [figure.change, figure.before]
             cells[figure.cell] = [*figure.numbers, *compared] if summary.compared else figure.numbers
-            rest["figures"].append((figure.value is None, figure.change is None, figure.share is None))
+            rest["figures"].append((figure.value is None, figure.change is None, figure.ratio is None))
         if summary.until:
             cells["until"] = [summary.until[11:16]]
     if draws("chart"):

@@ -71,7 +71,7 @@ class View:
 
     @cached_property
     def range(self) -> Picker:
-        return range_picker.picker(self.address, self.plan.query, self.plan.today, self.plan.base.range)
+        return range_picker.picker(self.address, self.plan.query, self.plan.today, self.plan.parameters.default)
 
     @property
     def comparisons(self) -> list[Choice]:

@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 from zlib import crc32
 
-from koyjabo.base.core.errors import InvalidInput, StillCounting
+from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.services import Services
-from koyjabo.columns.dimensions.dimensions import CITY_NAME, COUNTRY
+from koyjabo.columns.dimensions.dimensions import CITY_NAME, COUNTRY, dimension_of
 from koyjabo.columns.query.periods import GRANULARITIES
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine import snapshot_queries
@@ -25,9 +24,10 @@ from koyjabo.reports.engine.requests import (
 )
 from koyjabo.reports.engine.results import MAX_BREAKDOWN_ROWS, SnapshotTotals
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.query.comparisons import NO_COMPARISON, WEEKDAY, since
+from koyjabo.reports.query.comparisons import NO_COMPARISON, PREVIOUS_PERIOD, since
 from koyjabo.reports.query.granularities import NOT_A_GRANULARITY, possible
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
+from koyjabo.reports.query.ranges import DEFAULT_RANGE, first_range
 from . import breakdowns, figures, timelines
 from .card import Card
 from .cards import MAP
@@ -36,6 +36,9 @@ from .report_context import VIEW_PARAMETERS, ReportContext
 
 SENDING_PARAMETERS = ("part", "whole")
 """Parameters that control how a page is sent: only these parts, and all parts however long they take."""
+
+RENAMED_PAIRS = {("compare", "weekday"): ("compare", PREVIOUS_PERIOD)}
+"""Parameters in addresses from earlier versions, with what they mean now."""
 
 ALL_COUNTRIES, ALL_CITIES = (COUNTRY, MAX_BREAKDOWN_ROWS), (CITY_NAME, MAX_BREAKDOWN_ROWS)
 """The contents of the maps: a dimension, and how many of its values are shown."""
@@ -55,8 +58,12 @@ class ViewPlan:
         self.base, self.today = base, services.clock.today()
         insights = services[Insights]
         self.insights = insights.for_public() if base.is_public else insights
-        given = tuple(pairs)
-        self.parameters = self.insights.parse(given, base.scope, (*VIEW_PARAMETERS, *SENDING_PARAMETERS), base.range)
+        given = tuple(RENAMED_PAIRS.get(pair, pair) for pair in pairs)
+        self._first_day = insights.first_day(base.scope)
+        first = base.range or first_range(self._first_day, self.today)
+        self.parameters = self.insights.parse(given, base.scope, (*VIEW_PARAMETERS, *SENDING_PARAMETERS), first)
+        if not base.range and first != DEFAULT_RANGE:  # name it in addresses, because it changes with the days
+            self.parameters = replace(self.parameters, default="")
         self.query = self.parameters.query.within(base.filters)
         self._has_chosen = any(name == "compare" for name, _ in given)
         self.parts = frozenset(filter(None, self.other("part").split(",")))  # the requested parts; empty for all
@@ -79,14 +86,11 @@ class ViewPlan:
 
     @cached_property
     def comparison(self) -> str:
-        """The comparison in the URL. Without one, WEEKDAY if all days that it needs have data."""
+        """The comparison in the URL. Without one, PREVIOUS_PERIOD if all days that it needs have data."""
         if self._has_chosen:
             return self.parameters.compare or NO_COMPARISON
-        with suppress(StillCounting):
-            began = self.insights.first_day(self.base.scope)
-            if began and began <= self.insights.compared(self.query, WEEKDAY).first:
-                return WEEKDAY
-        return NO_COMPARISON
+        has_data = self._first_day and self._first_day <= self.insights.compared(self.query, PREVIOUS_PERIOD).first
+        return PREVIOUS_PERIOD if has_data else NO_COMPARISON
 
     @property
     def pairs(self) -> Pairs:
@@ -118,7 +122,7 @@ class ViewPlan:
     @cached_property
     def compared(self) -> ReportQuery | None:
         """The part of `before` that has data; None if it has none."""
-        return since(self.insights.first_day(self.base.scope), self.before) if self.before else None
+        return since(self._first_day, self.before) if self.before else None
 
     @property
     def began(self) -> str:
@@ -184,10 +188,11 @@ class ViewPlan:
         before = self.before if self.compared else None
         return [TimelineRequest(query, self.granularity) for query in (self.query, before) if query]
 
-    def breakdown_requests(
-        self, dimension: str, limit: int = breakdowns.MAX_LINES_IN_CARD, offset: int = 0
-    ) -> list[BreakdownRequest]:
-        """Return requests for a breakdown of the query, and for all values of the compared days."""
+    def breakdown_requests(self, dimension: str, limit: int | None = None, offset: int = 0) -> list[BreakdownRequest]:
+        """Return requests for a breakdown of the query, by default as long as in a card, and for all values of the
+        compared days.
+        """
+        limit = limit or max(breakdowns.MAX_LINES_IN_CARD, len(dimension_of(dimension).order))
         requests = [BreakdownRequest(self.query, dimension, limit, offset)]
         return (
             [*requests, BreakdownRequest(self.compared, dimension, MAX_BREAKDOWN_ROWS)] if self.compared else requests

@@ -104,7 +104,7 @@ class ViewResults:
             return self.values(tab)
         return self.values(CITY_NAME) if self.is_of_bangladesh else self.values(*ALL_COUNTRIES)
 
-    def values(self, dimension: str, limit: int = breakdowns.MAX_LINES_IN_CARD, offset: int = 0) -> Values:
+    def values(self, dimension: str, limit: int | None = None, offset: int = 0) -> Values:
         plan = self.plan
         now, *before = (self[request] for request in plan.breakdown_requests(dimension, limit, offset))
         compared = before[0] if before else None

@@ -16,7 +16,7 @@ import { offered, write } from "../webkit/page.js";
 
 /** @param {Intl.NumberFormatOptions} options */
 const format = (options) => offered(() => new Intl.NumberFormat(locale, options), { format: (/** @type {number} */ number) => number.toLocaleString(locale, options) });
-const share = format({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const decimal = format({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const percent = format({ maximumFractionDigits: 2 });
 
 /** @param {string} text  @returns {string} the text in the language's digits */
@@ -28,8 +28,8 @@ const inWords = (value) => (value === null ? "–" : written(Number(value)));
 /** How an element shows a value, by its `data-as`. @type {Record<string, (element: HTMLElement, value: any) => void>} */
 const SHOW = {
   bar: (element, value) => element.setAttribute("width", value),
-  share: (element, value) => write(element, value === null ? "–" : `${share.format(value)}%`),
-  percent: (element, value) => write(element, `${percent.format(value)}%`),
+  share: (element, value) => write(element, value === null ? "–" : `${decimal.format(value)}%`),
+  decimal: (element, value) => write(element, decimal.format(value)),
   time: (element, value) => write(element, digits(value)),
   stat: (element, value) => showNumber(element, value),
   "time spent": (element, value) => (element.dataset.stat ? showNumber(element, value, spent(value)) : write(element, spent(value))),
