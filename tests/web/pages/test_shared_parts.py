@@ -166,7 +166,7 @@ def meta(page: str) -> dict[str, str]:
 def test_the_preview_of_a_page_is_an_image_at_the_public_address(sqlite_database):
     with Site(sqlite_database.url, PUBLIC_URL="https://live.example.com") as site:
         address = meta(site.client.get("/").text)["og:image"]
-        assert address.startswith("https://live.example.com/static/")
+        assert address.startswith("https://live.example.com/card.png?")
         answer = site.client.get(address.removeprefix("https://live.example.com"))
     assert Image.open(BytesIO(answer.data)).size == (1200, 630)
     assert len(answer.data) < 40_000
