@@ -10,11 +10,13 @@ BEGIN = """
 async () => {
   const { Figures } = await import("/static/webkit/figures.js");
   for (const part of document.querySelectorAll("[data-live]")) part.removeAttribute("data-live");
-  const own = [...document.querySelectorAll("[data-stat]:not(.hidden-text)")].filter((element) => element.getClientRects().length);
-  window.elements = own.map((element) => {
+  const own = [...document.querySelectorAll("[data-stat]:not(.hidden-text)")];
+  window.elements = own.filter((element) => element.getClientRects().length).map((element) => {
     const shown = element.cloneNode(true);  // the page goes on writing into its own element
     element.replaceWith(shown);
-    return Object.assign(shown, { textContent: (4990).toLocaleString(document.documentElement.lang) }).dataset.value = "4990", shown;
+    shown.textContent = (4990).toLocaleString(document.documentElement.lang);
+    shown.dataset.value = "4990";
+    return shown;
   });
   const figures = new Figures(), names = elements.map(({ dataset }) => dataset.stat);
   window.number = 4990;
@@ -26,14 +28,15 @@ async () => {
 
 WATCH = """
 async ([frames, everyMs]) => {
+  const STILL = ["clipPath", "transform", "translate", "rotate", "scale"];
   const faults = new Set(), places = (element) => {
     const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), rects = [], range = document.createRange();
     for (let node = walker.nextNode(); node; node = walker.nextNode()) {
       for (let at = 0; at < node.length; at += 1) {
         range.setStart(node, at);
         range.setEnd(node, at + 1);
-        const { x, y, width, height } = range.getBoundingClientRect();
-        rects.push([x - element.getBoundingClientRect().x, y - element.getBoundingClientRect().y, width, height]);
+        const { x, y, width, height } = range.getBoundingClientRect(), box = element.getBoundingClientRect();
+        rects.push([x - box.x, y - box.y, width, height]);
       }
     }
     return rects;
@@ -48,15 +51,16 @@ async ([frames, everyMs]) => {
     }
     elements.forEach((element, at) => {
       if (element.textContent !== number.toLocaleString(locale)) faults.add(`text ${element.textContent}`);
-      const moved = places(element).flatMap((place, sign) => place.map((value, side) => Math.abs(value - rest[at][sign][side])));
-      if (Math.max(...moved) > 0.1) faults.add(`moved by ${Math.max(...moved)} px`);
-      for (const digit of element.querySelectorAll("*")) {
-        for (const { clipPath, overflow, transform, translate, rotate, scale } of [getComputedStyle(digit), getComputedStyle(digit, "::before")]) {
-          if ([clipPath, transform, translate, rotate, scale].some((value) => value !== "none") || overflow !== "visible") faults.add("clipped or moved");
-        }
+      const moved = (place, sign) => place.map((value, side) => Math.abs(value - rest[at][sign][side]));
+      const most = Math.max(...places(element).flatMap(moved));
+      if (most > 0.1) faults.add(`moved by ${most} px`);
+      const drawn = [...element.querySelectorAll("*")].flatMap((digit) => [[digit], [digit, "::before"]]);
+      for (const style of drawn.map((digit) => getComputedStyle(...digit))) {
+        if (style.overflow !== "visible" || STILL.some((name) => style[name] !== "none")) faults.add("cut or moved");
       }
       for (const changed of element.querySelectorAll(".changed")) {
-        const sum = Number(getComputedStyle(changed.firstChild).opacity) + Number(getComputedStyle(changed, "::before").opacity);
+        const [own, old] = [getComputedStyle(changed.firstChild), getComputedStyle(changed, "::before")];
+        const sum = Number(own.opacity) + Number(old.opacity);
         if (sum < 0.9) faults.add(`opacity ${sum}`);
       }
       for (const { effect } of element.getAnimations({ subtree: true })) {
@@ -76,7 +80,10 @@ BARELY = 12
 PAUSE = """
 ([number, at]) => {
   if (number) show(number);
-  for (const fade of elements.flatMap((element) => element.getAnimations({ subtree: true }))) Object.assign(fade, { currentTime: at }).pause();
+  for (const fade of elements.flatMap((element) => element.getAnimations({ subtree: true }))) {
+    fade.currentTime = at;
+    fade.pause();
+  }
 }
 """
 FINISH = "elements.flatMap((element) => element.getAnimations({ subtree: true })).forEach((fade) => fade.finish())"

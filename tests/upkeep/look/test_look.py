@@ -96,7 +96,8 @@ def test_a_number_that_the_total_has_not_reached_has_the_picture_without_a_numbe
 
 
 def test_every_length_of_a_number_is_on_the_picture():
-    pictures = [card(DEFAULT_PALETTE, "", number_in(code, 10**digits - 1)) for code in ("en", "bn") for digits in range(1, 13)]
+    numbers = [number_in(code, 10**digits - 1) for code in ("en", "bn") for digits in range(1, 13)]
+    pictures = [card(DEFAULT_PALETTE, "", number) for number in numbers]
     assert len(set(pictures)) == 24
     assert all(has_flaps(Image.open(BytesIO(content)).convert("RGB")) for content in pictures)
 
