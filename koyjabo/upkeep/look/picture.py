@@ -1,6 +1,6 @@
 """Paints PNG pictures in the colours of the site: icons, and the share picture with a number on flaps.
 
-Their parts are painted in advance (tools/assets/sprites.mjs), with values that stand for the colours of a palette.
+Their parts are painted in advance (tools/assets/sprites.mjs), and have numbers in place of colours.
 """
 
 import json
