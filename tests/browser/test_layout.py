@@ -11,6 +11,12 @@ from support.programs.zone import ZONE
 HEIGHTS = {"/admin/server": 3_100, "/admin/visits": 3_800}
 """Maximum height in px at 360 px width."""
 
+MAX_SENTENCE_PX = 260
+"""Maximum distance of the site's sentence from the top of a phone's screen."""
+
+ON_GROUND = ("/", "/login", "/signup", "/forgot-password", "/receipt", "/communities", "/offline", "/nothing")
+GROUND = 'getComputedStyle(document.querySelector("header.site")).backgroundColor'
+
 MAX_CHIP_PX = 48
 """Maximum height of a filter's chip: one line."""
 
@@ -69,6 +75,8 @@ def test_pages_are_short_on_a_phone_and_show_whole_words_and_all_sections(new_de
     visit(phone, "/")
     board = phone.locator("[data-board]").bounding_box()
     assert board["y"] + board["height"] <= PHONE["viewport"]["height"] / 3, "the number is in the upper third"
+    sentence = phone.locator(".sentence").bounding_box()
+    assert sentence["y"] + sentence["height"] <= MAX_SENTENCE_PX
     for path, most in HEIGHTS.items():
         visit(phone, path)
         phone.wait_for_load_state("networkidle")
@@ -76,6 +84,15 @@ def test_pages_are_short_on_a_phone_and_show_whole_words_and_all_sections(new_de
     for width in (360, 320):
         phone.set_viewport_size({"width": width, "height": 640})
         assert phone.evaluate(IS_WHOLE), f"{width} px"
+
+
+def test_public_pages_have_the_ground_of_the_home_page_and_documents_do_not(new_device):
+    page = new_device().context.new_page()
+    grounds = {}
+    for path in (*ON_GROUND, "/docs/"):
+        page.goto(path)
+        grounds[path] = page.evaluate(GROUND)
+    assert grounds == {**dict.fromkeys(ON_GROUND, "rgb(0, 106, 78)"), "/docs/": "rgba(0, 0, 0, 0)"}
 
 
 def test_overview_has_few_controls_and_words(admin_tab):
