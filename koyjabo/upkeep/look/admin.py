@@ -1,53 +1,76 @@
-"""The mark, as a part of the row *Name* of the page Server, and POST /admin/server/mark."""
+"""The mark and the preview, as a part of the row *Name* of the page Server."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, request
+from flask import Response, abort, request
+from pydantic import ValidationError
 
-from koyjabo.base.core.i18n import N_
-from koyjabo.people.accounts.login import authentication
+from koyjabo.base.settings.schema import Settings
+from koyjabo.counting.visits import Visits
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.http.body_sizes import takes_file
 from koyjabo.web.i18n import translated
-from koyjabo.web.pages.flash import done
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me
-from koyjabo.web.panel.server_page import ServerRow, show_row
-from koyjabo.web.schemas.bodies import Body
-from .mark import LARGE_MARK, MAX_MARK_BYTES, mark_of
+from koyjabo.web.panel.server_page import ServerRow, save_row
+from .mark import LARGE_MARK, MAX_MARK_BYTES, Mark, mark_of
 from .site_marks import SiteMarks
 
-bp = panel_blueprint("mark")
+bp = panel_blueprint("look")
 
-MARK_ROW = "mark"
+NAME_ROW = "name"
 
 
-class MarkRow(ServerRow):
+class MarkPart(ServerRow):
     template = "look/server.html"
-    after = "name"
-    endpoint = "panel_mark.change_mark"
+    part_of = NAME_ROW
 
     def read(self, form: Form[Any] | None) -> Mapping[str, Any]:
         return {
+            "total": current()[Visits].site.snapshot.total,
             "problem": current()[SiteMarks].problem,
             "max_bytes": MAX_MARK_BYTES,
             "large_mark": translated(LARGE_MARK),
         }
 
+    def check(self, changes: Mapping[str, str]) -> None:
+        _sent_mark()
 
-MARK_ROWS = {MARK_ROW: MarkRow()}
+    def saved(self, form: Form[Any]) -> str:
+        mark = _sent_mark()
+        if mark or "remove_mark" in request.form:
+            current()[SiteMarks].change(me(), mark)
+        return ""
 
 
-@bp.post("/server/mark")
+MARK_PARTS = {"mark": MarkPart()}
+
+
+def _sent_mark() -> Mark | None:
+    """The mark in the request's file, if there is one. Raises InvalidInput."""
+    sent = request.files.get("mark")
+    if not sent or not sent.filename:
+        return None
+    sent.stream.seek(0)
+    return mark_of(sent.read(MAX_MARK_BYTES + 1))
+
+
+@bp.post(f"/server/settings/{NAME_ROW}")
 @takes_file
-def change_mark() -> Response:
-    """Store the mark in the file, or remove it. If it cannot be used, the page is shown again with its form."""
-    form, sent = Form(Body), request.files.get("mark")
-    with authentication.errors_in(form):
-        content = sent.read(MAX_MARK_BYTES + 1) if sent else b""
-        current()[SiteMarks].change(me(), None if "remove" in request.form else mark_of(content))
-    if form.errors:
-        return show_row(MARK_ROW, form)
-    return done(N_("Saved. It applies now."), "panel_server.server", _anchor=MARK_ROW)
+def change_look() -> Response:
+    """Save the row *Name*. Unlike other rows, its form may have a file."""
+    return save_row(NAME_ROW)
+
+
+@bp.get("/server/colours")
+def colours() -> Response:
+    """The style of the site with the name and colour in the query, for the preview."""
+    own = current()[Settings]
+    values = {name: request.args.get(name.lower(), own.text_of(name)) for name in ("SITE_NAME", "SITE_COLOUR")}
+    try:
+        settings = Settings.model_validate({name: text for name, text in values.items() if text})
+    except ValidationError:
+        abort(400)
+    return Response(settings.palette.style(), mimetype="text/css")

@@ -17,8 +17,8 @@ FIRST_STEPS: Registry[str, "FirstStep"] = Registry()
 OPEN_STEPS: Registry[str, Callable[[], tuple[str, ...]]] = Registry()
 """The function `missing`, which returns the ids of the steps to show, in order. `site.getting_started` fills it."""
 
-SERVER_PAGE: Registry[str, Callable[[int, Form[Any] | None, str], Response]] = Registry()
-"""The function `show`, which shows the page with a row's form. `site.panel` fills it."""
+SERVER_PAGE: Registry[str, Callable[..., Response]] = Registry()
+"""The functions `show`, which shows the page with a row's form, and `save`, which saves it. `site.panel` fills it."""
 
 
 class ServerRow:
@@ -26,8 +26,12 @@ class ServerRow:
 
     template = ""
     """Calls `row` or `settings_row` of panel/server.html, with `part` set to what `read` returns, and `action` to the
-    label of a step's button. "" for a row with the values of its settings.
+    label of a step's button. "" for a row with the values of its settings. With `part_of`, shows fields if `is_form` is
+    set, and the value otherwise.
     """
+
+    part_of = ""
+    """The row whose value and form it is a part of. That row saves it: calls `check` and `saved`."""
 
     after = ""
     """The row above it, or the group that it ends. "" if the catalogue has its place, or a part shows it."""
@@ -81,6 +85,16 @@ class FirstStep(NamedTuple):
 def missing_steps() -> tuple[str, ...]:
     """The ids of the steps to show to the current user, in order."""
     return OPEN_STEPS["missing"]() if OPEN_STEPS else ()
+
+
+def parts_of(row: str) -> dict[str, ServerRow]:
+    """The parts of a row by id."""
+    return {id: part for id, part in SERVER_ROWS.items() if part.part_of == row}
+
+
+def save_row(row: str) -> Response:
+    """Save the form of a row with settings. Shows the page again if a field is invalid."""
+    return SERVER_PAGE["save"](row)
 
 
 def show_row(row: str, form: Form[Any] | None, status: int = 422) -> Response:
