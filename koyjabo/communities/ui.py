@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Flask, Response, make_response, render_template, request
+from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import Unauthenticated, UnknownCommunity
 from koyjabo.base.database.rows import Slice
@@ -86,9 +87,16 @@ def online(communities: list[str]) -> dict[str, int]:
 def choices(chosen: str = "") -> list[tuple[str, str]]:
     """The first communities by name, to choose from, as (id, name). The chosen one is always included."""
     named = {community.id: name_of(community) for community in _by_name().items}
-    if chosen:
-        named.setdefault(chosen, chosen)
+    if chosen and chosen not in named:
+        named[chosen] = _name_of_any(chosen)
     return list(named.items())
+
+
+def _name_of_any(community_id: str) -> str:
+    try:
+        return name_of(community_services().directory.find(me(), community_id))
+    except UnknownCommunity:
+        return _("A community that is gone")
 
 
 def all_choices() -> list[tuple[str, str]] | None:
