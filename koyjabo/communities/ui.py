@@ -88,15 +88,9 @@ def choices(chosen: str = "") -> list[tuple[str, str]]:
     """The first communities by name, to choose from, as (id, name). The chosen one is always included."""
     named = {community.id: name_of(community) for community in _by_name().items}
     if chosen and chosen not in named:
-        named[chosen] = _name_of_any(chosen)
+        same = community_services().directory.all(me(), chosen).items  # searches ids as well
+        named[chosen] = next(map(name_of, same), str(_("A community that is gone")))
     return list(named.items())
-
-
-def _name_of_any(community_id: str) -> str:
-    try:
-        return name_of(community_services().directory.find(me(), community_id))
-    except UnknownCommunity:
-        return _("A community that is gone")
 
 
 def all_choices() -> list[tuple[str, str]] | None:

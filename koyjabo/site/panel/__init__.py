@@ -25,7 +25,7 @@ def register(base: "Base") -> None:
     )
     navigation.add_shortcuts(
         SERVER,
-        Shortcut(N_("Name"), SERVER, "name", rank=-3, words=N_("colours, colors, look")),
+        Shortcut(N_("Name"), SERVER, "name", rank=-3, words=N_("colours, colors, look, mark, logo, icon")),
         Shortcut(N_("Time zone"), SERVER, "zone", rank=-1),
         Shortcut(N_("Language and theme"), SERVER, "choices", words=N_("dark, light")),
         Shortcut(N_("Documentation"), "docs.index", words=N_("help, manual")),

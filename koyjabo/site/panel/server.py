@@ -14,6 +14,7 @@ from koyjabo.base.settings.catalogue import GROUP_ROWS, PAGE_SETTINGS, ROWS, mas
 from koyjabo.people.accounts.login import authentication
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from koyjabo.web.current import current
+from koyjabo.web.http.body_sizes import takes_file
 from koyjabo.web.i18n import translated
 from koyjabo.web.pages.flash import done
 from koyjabo.web.panel import panel_blueprint, without_database
@@ -97,26 +98,28 @@ def _after(name: str) -> list[str]:
     return sorted(rows, key=lambda id: rows[id].rank)
 
 
+SHOWN_PAGE = {"show": show}
+
+
 @bp.post("/server/settings/<group>")
+@takes_file
 def change_settings(group: str) -> Response:
     """Save a row. If a field is invalid, the page is shown again with its form."""
     if not forms.is_shown(group):
         abort(404)
-    form, row, parts = forms.form_of(group), forms.row_of(group), parts_of(group).values()
+    form, row = forms.form_of(group), forms.row_of(group)
+    rows = row, *parts_of(group).values()
     with authentication.errors_in(form):
         changes = forms.sent(form, group)
         if forms.is_proved(group) or row.needs_proof(changes):
             authentication.require_proof(my_login())
-        for part in (row, *parts):
+        for part in rows:
             part.check(changes)
         current()[StoredSettings].change(me(), **changes)
     if form.errors:
         form.errors = {name.lower(): why for name, why in form.errors.items()}
         return show(422, form, group)
-    if sentence := "".join(part.saved(form) for part in (row, *parts)):
+    if sentence := "".join(part.saved(form) for part in rows):
         return done(sentence, "panel_server.server", _anchor=group)
     anchor = "steps" if "listed" in request.form else group
     return done(N_("Saved. It applies now."), "panel_server.server", _anchor=anchor)
-
-
-SHOWN_PAGE = {"show": show, "save": change_settings}

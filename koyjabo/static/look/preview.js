@@ -12,14 +12,14 @@ const field = (name) => /** @type {HTMLInputElement | null} */ (form.querySelect
 
 async function show() {
   const [name, sentence, colour] = ["site_name", "site_sentence", "site_colour"].map(field);
-  const query = new URLSearchParams();
-  if (name) query.set("site_name", name.value);
-  if (form.querySelector("[type=checkbox][name=site_colour]:checked")) query.set("site_colour", "");
-  else if (colour && colour.value !== colour.defaultValue) query.set("site_colour", colour.value);
+  const url = new URL(preview.dataset.look ?? "", location.href);
+  if (name) url.searchParams.set("SITE_NAME", name.value);
+  if (form.querySelector("[type=checkbox][name=site_colour]:checked")) url.searchParams.set("SITE_COLOUR", "");
+  else if (colour && colour.value !== colour.defaultValue) url.searchParams.set("SITE_COLOUR", colour.value);
   for (const [part, input] of /** @type {[string, HTMLInputElement | null][]} */ ([["name", name], ["sentence", sentence]]))
     for (const element of preview.querySelectorAll(`[data-${part}]`)) if (input) write(element, input.value || (name?.value === name?.defaultValue ? input.placeholder : ""));
   const turn = ++newest;
-  const answer = await fetch(`${preview.dataset.look}?${query}`).catch(() => null);
+  const answer = await fetch(url).catch(() => null);
   if (!answer?.ok || turn !== newest) return;
   for (const [, token, value] of (await answer.text()).matchAll(/(--[\w-]+):([^;]+);/g)) preview.style.setProperty(token, value);
 }

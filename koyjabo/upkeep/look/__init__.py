@@ -19,11 +19,7 @@ FILLS = {
 
 def register(base: "Base") -> None:
     """Follow the mark that any worker or server stores."""
-    from koyjabo.base.core.i18n import N_
-    from koyjabo.web.panel.navigation import SERVER, Navigation, Shortcut
     from .site_marks import MARK_POLL_S, SiteMarks
 
     marks = base.services.add(SiteMarks(base))
-    mark = Shortcut(N_("Mark"), SERVER, "name", rank=-2, words=N_("logo, icon, picture"))
-    base.services[Navigation].add_shortcuts(SERVER, mark)
     base.every(MARK_POLL_S, marks.refresh)

@@ -17,8 +17,8 @@ FIRST_STEPS: Registry[str, "FirstStep"] = Registry()
 OPEN_STEPS: Registry[str, Callable[[], tuple[str, ...]]] = Registry()
 """The function `missing`, which returns the ids of the steps to show, in order. `site.getting_started` fills it."""
 
-SERVER_PAGE: Registry[str, Callable[..., Response]] = Registry()
-"""The functions `show`, which shows the page with a row's form, and `save`, which saves it. `site.panel` fills it."""
+SERVER_PAGE: Registry[str, Callable[[int, Form[Any] | None, str], Response]] = Registry()
+"""The function `show`, which shows the page with a row's form. `site.panel` fills it."""
 
 
 class ServerRow:
@@ -90,11 +90,6 @@ def missing_steps() -> tuple[str, ...]:
 def parts_of(row: str) -> dict[str, ServerRow]:
     """The parts of a row by id."""
     return {id: part for id, part in SERVER_ROWS.items() if part.part_of == row}
-
-
-def save_row(row: str) -> Response:
-    """Save the form of a row with settings. Shows the page again if a field is invalid."""
-    return SERVER_PAGE["save"](row)
 
 
 def show_row(row: str, form: Form[Any] | None, status: int = 422) -> Response:

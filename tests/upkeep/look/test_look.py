@@ -99,10 +99,10 @@ def test_the_preview_has_the_colours_that_the_site_would_have(site):
         return answer.text
 
     admin = panel(site)
-    assert preview() == preview(site_name="") == DEFAULT_PALETTE.style()
-    assert preview(site_name="Rail") == palette_of(OTHER_COLOUR).style()
-    assert preview(site_colour=ORANGE) == palette_of(ORANGE).style()
-    preview(site_colour="blue")
+    assert preview() == preview(SITE_NAME="") == DEFAULT_PALETTE.style()
+    assert preview(SITE_NAME="Rail") == palette_of(OTHER_COLOUR).style()
+    assert preview(SITE_COLOUR=ORANGE) == palette_of(ORANGE).style()
+    preview(SITE_COLOUR="blue")
 
 
 def chunks(header: bytes) -> bytes:
