@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Flask, Response, make_response, render_template, request
+from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import Unauthenticated, UnknownCommunity
 from koyjabo.base.database.rows import Slice
@@ -86,8 +87,9 @@ def online(communities: list[str]) -> dict[str, int]:
 def choices(chosen: str = "") -> list[tuple[str, str]]:
     """The first communities by name, to choose from, as (id, name). The chosen one is always included."""
     named = {community.id: name_of(community) for community in _by_name().items}
-    if chosen:
-        named.setdefault(chosen, chosen)
+    if chosen and chosen not in named:
+        same = community_services().directory.all(me(), chosen).items  # searches ids as well
+        named[chosen] = next(map(name_of, same), str(_("A community that is gone")))
     return list(named.items())
 
 

@@ -11,7 +11,6 @@ from koyjabo.web.openapi.describe import describe
 from koyjabo.web.openapi.refusals import COMMUNITY_REFUSALS
 from koyjabo.web.openapi.response_specs import StreamOf
 from .event_streams import COMMUNITY_STREAM, SITE_STREAM
-from .routes import stream_of
 from .schemas import (
     CommunityUpdateEvent,
     LostRightEvent,
@@ -21,6 +20,7 @@ from .schemas import (
     VisitorLeftEvent,
 )
 from .site_parts import STREAM_LIMITS, STREAM_QUERY, STREAM_RESPONSES
+from .websocket_routes import stream_of
 
 bp = api_blueprint("sockets")
 

@@ -41,7 +41,6 @@ PAGE_SETTINGS = {
             "name",
             N_("Colour"),
             "colour",
-            hint=N_("Pages, badges and emails follow it, light and dark."),
             asks_proof=False,
         ),
         Setting(

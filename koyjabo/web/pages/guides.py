@@ -92,10 +92,11 @@ def init_app(app: Flask) -> None:
 
 @bp.get("/", endpoint="index")
 @bp.get("/<path:name>.md", endpoint="guide")
+@bp.get("/<path:name>", endpoint="without_ending")
 def guide_page(name: str = INDEX) -> Response:
     if name not in paths():
         abort(404)
-    address = url_for(str(request.endpoint), **request.view_args or {})
+    address = url_for("docs.guide", name=name) if request.view_args else url_for("docs.index")
     if request.script_root + request.path != address:
         return with_query(address)  # documents link to each other by relative addresses
     query = request.args.get("q", "").strip()[:MAX_QUERY_LENGTH] if name == INDEX else ""
@@ -111,14 +112,6 @@ def guide_page(name: str = INDEX) -> Response:
         titles=titles(),
     )
     return private(Response(page, mimetype="text/html"))
-
-
-@bp.get("/<path:name>")
-def without_ending(name: str) -> Response:
-    """Redirect to a document whose name was typed without `.md`."""
-    if name not in paths():
-        abort(404)
-    return with_query(url_for("docs.guide", name=name))
 
 
 def linked(text: str) -> Markup:
@@ -204,13 +197,11 @@ def find(query: str, has_all: bool = False) -> list[Section]:
         for section in with_word:
             worth[section] += (TITLE_WEIGHT if start in section.title_words else 1) / len(with_word)
     complete = {section for section in worth if all(start in section.words for start in starts)}
-
-    def rank(section: Section) -> tuple[int, float]:
-        is_first = section.is_wish and section in complete
-        return is_first * sum(start in section.words for start in typed), worth[section]
-
+    for section in complete:
+        if section.is_wish:
+            worth[section] += sum(start in section.words for start in typed) * MAX_QUERY_WORDS * TITLE_WEIGHT
     distinct = dict[tuple[str, str], Section]()
-    for section in sorted(complete if has_all else worth, key=rank, reverse=True):
+    for section in sorted(complete if has_all else worth, key=worth.__getitem__, reverse=True):
         distinct.setdefault((section.name, section.anchor), section)
     return list(distinct.values())[:MAX_SECTIONS_FOUND]
 

@@ -100,7 +100,7 @@ LEAST = {
         panel_users.promote panel_users.demote panel_users.make_viewer panel_users.disable panel_users.enable
         panel_users.log_out
         panel_users.reset_second_factor
-        panel_mail.test_mail panel_mark.change_mark panel_clock.answer_clock
+        panel_mail.test_mail panel_look.colours panel_clock.answer_clock
         panel_receipts.recount panel_backups.back_up
         panel_health.mark_rollback_seen
         panel_receipts.set_total

@@ -6,7 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from struct import pack
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from zlib import crc32
 
 import pytest
@@ -17,7 +17,7 @@ from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.programs.processes import ROOT
 
-from koyjabo.base.colours.palette import DEFAULT_PALETTE, palette_of
+from koyjabo.base.colours.palette import DEFAULT_PALETTE, OTHER_COLOUR, palette_of
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.settings.schema import Settings
@@ -50,7 +50,7 @@ def site(sqlite_database):
 
 
 def upload(admin: Reader, content: bytes, status: int = 303, **fields: str) -> str:
-    return admin.send("/admin/server/mark", status, mark=(BytesIO(content), "mark"), **fields)
+    return admin.send("/admin/server/settings/name", status, mark=(BytesIO(content), "mark"), **fields)
 
 
 def test_the_colour_of_a_site_is_on_its_pages_icons_badges_and_preview(sqlite_database):
@@ -120,13 +120,26 @@ def test_a_mark_is_on_all_pages_until_an_admin_removes_it(site, content):
     assert (answer.data, answer.mimetype) == (mark.content, mark.media_type)
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none';")
-    upload(admin, b"", remove="1")
+    admin.send("/admin/server/settings/name", remove_mark="on")
     assert address not in site.client.get("/").text
     assert site.client.get(address).status_code == 404
     assert [row[0] for row in site.rows("SELECT action FROM audit_log ORDER BY id DESC LIMIT 2")] == [
         "mark.remove",
         "mark.change",
     ]
+
+
+def test_the_preview_has_the_colours_that_the_site_would_have(site):
+    def preview(**query: str) -> str:
+        answer = admin.client.get(f"/admin/server/colours?{urlencode(query)}", headers=admin.headers)
+        assert answer.status_code == (400 if "blue" in query.values() else 200)
+        return answer.text
+
+    admin = panel(site)
+    assert preview() == preview(SITE_NAME="") == DEFAULT_PALETTE.style()
+    assert preview(SITE_NAME="Rail") == palette_of(OTHER_COLOUR).style()
+    assert preview(SITE_COLOUR=ORANGE) == palette_of(ORANGE).style()
+    preview(SITE_COLOUR="blue")
 
 
 def chunks(header: bytes) -> bytes:
