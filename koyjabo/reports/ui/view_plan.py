@@ -38,10 +38,8 @@ SENDING_PARAMETERS = ("part", "whole")
 """Parameters that control how a page is sent: only these parts, and all parts however long they take."""
 
 ALL_COUNTRIES, ALL_CITIES = (COUNTRY, MAX_BREAKDOWN_ROWS), (CITY_NAME, MAX_BREAKDOWN_ROWS)
-"""The contents of the maps: a dimension, and how many of its values are shown."""
-
 LISTS = {MAP: (ALL_COUNTRIES, ALL_CITIES, (CITY_NAME,)), CITY_NAME: ((CITY_NAME,), (COUNTRY,))}
-"""The lists that a tab may show, depending on its results. All other tabs show the dimension of their name."""
+"""What tabs may show, depending on the results. All other tabs show the dimension of their name."""
 
 
 def totals(snapshot: Snapshot, query: ReportQuery) -> SnapshotTotals:
@@ -146,6 +144,11 @@ class ViewPlan:
     def tab(self, card: Card) -> str:
         return next((tab for tab in self.open_tabs if tab in card.tabs), card.tabs[0])
 
+    def lists(self, card: Card) -> tuple[Any, ...]:
+        """The lists that the open tab of a card may show: a dimension, and how many of its values."""
+        tab = self.tab(card)
+        return LISTS.get(tab, ((tab,),))
+
     def other(self, name: str) -> str:
         return self.parameters.others.get(name, "")
 
@@ -163,8 +166,7 @@ class ViewPlan:
             return
         for card in self.base.cards:
             if draws(card.name):
-                tab = self.tab(card)
-                for listed in LISTS.get(tab, ((tab,),)):
+                for listed in self.lists(card):
                     yield from self.breakdown_requests(*listed)
                 if CITY_NAME in card.tabs:
                     yield self.cities_request
