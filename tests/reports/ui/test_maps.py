@@ -11,17 +11,23 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 
 COUNTRIES = ["France", "United States", "Singapore", "Kosovo", "Germany", "Brazil", "India", "Malta", "Fiji", "Japan"]
-MAP = "/admin/?tabs=map&range=all&part=places"
+PLACES = "/admin/?range=today&part=places&tabs="
+MAP = f"{PLACES}map"
 ON_MAP = re.compile(r'<use href="[^"]*/world\.svg#([A-Z]{2})"')
 TABS = re.compile(r'data-key="tab places \d"[^>]*>(\w+)<')
 LISTED = re.compile(r'data-key="value country (\w+)"')
 numbers = count()
 
 
+@pytest.fixture(scope="module")
+def admin(site):
+    return panel(site)
+
+
 @pytest.fixture
-def open_with(site):
-    """`open_with(page, *places)` registers visits from places, and returns an admin's page."""
-    admin = panel(site)
+def open_with(site, admin):
+    """`open_with(page, *places)` registers visits from places on a day of this test, and returns an admin's page."""
+    site.time.pass_(days=1)
 
     def open_page(page: str, *places: str) -> str:
         for place in places:
@@ -42,15 +48,15 @@ def test_the_map_is_the_world_unless_most_located_visits_come_from_cities_of_ban
 
 
 def test_city_is_a_tab_only_if_a_visit_of_the_range_has_one(open_with):
-    page = open_with("/admin/?part=places&tabs=city", "France", "Unknown")
+    page = open_with(f"{PLACES}city", "France", "Unknown")
     assert (TABS.findall(page), LISTED.findall(page)) == (["Country", "Map"], ["FR"])
     assert "How to get cities" in words(page)
-    page = open_with("/admin/?part=places&tabs=city&country=JP", "Lyon, FR")
+    page = open_with(f"{PLACES}city&country=JP", "Lyon, FR")
     assert TABS.findall(page) == ["Country", "City", "Map"], "a filter does not count"
     assert "How to get cities" not in words(page)
 
 
 def test_countries_have_flags_that_screen_readers_skip(open_with):
-    page = open_with("/admin/?part=places", "Kosovo", "Unknown")
+    page = open_with(PLACES, "Kosovo", "Unknown")
     assert re.findall(r'<span aria-hidden="true">(.*?)</span> (\w+)', page) == [("🇽🇰", "Kosovo")]
     assert '<bdi><span aria-hidden="true">🇫🇷</span> Lyon, France</bdi>' in open_with("/admin/visits", "Lyon, FR")
