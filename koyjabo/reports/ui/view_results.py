@@ -99,7 +99,7 @@ class ViewResults:
         return tab if tab in tabs else tabs[0]
 
     def listed(self, card: Card) -> Values:
-        """Return the lines of a card's open tab: all countries beside the map of the world."""
+        """Return the lines of a card's open tab: all countries, if the map shows the world."""
         tab = self.tab(card)
         if tab != MAP:
             return self.values(tab)
