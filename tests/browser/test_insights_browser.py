@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
-from pages import expect, transferred, visit
+from pages import PHONE, expect, over, transferred, visit
 from support.application.site import Site, Time
 from support.programs.zone import ZONE
 
@@ -150,6 +150,20 @@ def test_a_page_printed_with_wide_margins_has_all_lists_and_the_whole_chart(admi
     )
     admin_tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert canvas.evaluate(BARS_COLOUR) == light
+
+
+def test_the_map_is_fetched_when_its_tab_is_opened_and_fits_a_phone(new_device, session):
+    page = new_device(storage_state=session, **{**PHONE, "locale": "en"}).open("/admin/?range=7d")
+    page.locator("#insights-places").scroll_into_view_if_needed()
+    page.wait_for_load_state("networkidle")
+    assert [url for url in transferred(page) if "world" in url] == []
+    page.get_by_role("link", name="Map", exact=True).click()
+    world = page.locator("svg.map")
+    expect(world).to_have_attribute("aria-hidden", "true")
+    page.wait_for_load_state("networkidle")
+    assert [0 < size < 30_000 for url, size in transferred(page).items() if "/world.svg" in url] == [True]
+    box, shape = world.bounding_box(), world.locator("use").first.evaluate("use => use.getBBox().width")
+    assert (box["x"] >= 0, box["x"] + box["width"] <= 360, shape > 900, over(page)) == (True, True, True, 0)
 
 
 def test_overview_is_small_and_a_day_of_its_chart_opens_with_the_keyboard(new_device, session):

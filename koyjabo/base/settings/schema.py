@@ -305,8 +305,8 @@ class Settings(BaseModel):
     geoip_database: str = setting(
         "",
         (
-            "databases of cities or countries: files in `instance/` or absolute paths, separated by `:`; if empty, "
-            "the files of `koyjabo geoip`, and countries without them"
+            "city databases: files in `instance/` or absolute paths, separated by `:`; default: the files of "
+            "`koyjabo geoip`"
         ),
     )
     asn_database: str = setting(

@@ -6,7 +6,7 @@ from koyjabo.columns.dimensions.dimensions import dimension_of
 from .card import card
 
 MAP = "map"
-"""The tab that shows the countries on a map, or the cities of Bangladesh (`ViewResults.is_of_bangladesh`)."""
+"""The tab that shows the countries on a map, or the cities of Bangladesh (`ViewResults.dots`)."""
 
 
 SITE_CARDS = (

@@ -8,10 +8,8 @@ from zlib import crc32
 
 from koyjabo.reports.engine.results import Breakdown
 from . import figures, timelines
-from .breakdowns import Values
 from .card import Card
 from .cards import MAP
-from .view_plan import ALL_CITIES
 from .view_results import ViewResults
 
 Cell = Sequence[int | float | str | None]
@@ -86,20 +84,14 @@ def _card(results: ViewResults, card: Card, cells: dict[str, Cell]) -> dict[str,
     cells[f"{card.name}.other"] = [*others, shown.other_number]
     cells[f"{card.name}.all"] = [shown.values]
     cells[f"{card.name}.rows"] = [line.value or "" for line in shown.lines]
+    on_map = [dot.line for dot in results.dots] or shown.lines if tab == MAP else []
     return {
         "has_lines": bool(shown.lines),
         "has_others": shown.has_others,
         "counts_others": counts_others,
         "tabs": results.tabs(card),
-        "map": _map(results, shown) if tab == MAP else None,
+        "map": [(line.value, line.number) for line in on_map],
     }
-
-
-def _map(results: ViewResults, shown: Values) -> Any:
-    """Return what a map shows: cities, or the countries of a list."""
-    if results.is_of_bangladesh:
-        return _whole(results, *ALL_CITIES)
-    return [(line.value, line.number) for line in shown.lines]
 
 
 def _whole(results: ViewResults, *listed: Any) -> list[Breakdown]:

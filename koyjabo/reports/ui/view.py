@@ -16,17 +16,16 @@ from koyjabo.reports.query.comparisons import whole_days
 from koyjabo.reports.query.ranges import LAST_HOUR
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, time_of_day
-from . import breakdowns, cards, choices, figures, filters, map_dots, numbers, range_picker, timelines
+from . import breakdowns, cards, choices, figures, filters, numbers, range_picker, timelines
 from .breakdowns import Pages
 from .card import Card
 from .filters import Chip
-from .map_dots import Dot
 from .page_address import Choice, PageAddress
 from .range_picker import Picker
 from .report_context import VIEW_PARAMETERS, ReportContext
 from .timelines import Chart
 from .view_links import VIEW_LINKS, ViewLink
-from .view_plan import ALL_CITIES, LISTS, SENDING_PARAMETERS, ViewPlan
+from .view_plan import SENDING_PARAMETERS, ViewPlan
 from .view_results import ViewResults
 
 MAX_VISITS_AT_ONCE = 200_000
@@ -144,10 +143,6 @@ class View:
             choices.append(Choice(url, cards.label(tab), tab == self.results.tab(card)))
         return choices
 
-    @property
-    def dots(self) -> list[Dot]:
-        return map_dots.dots(self.results.values(*ALL_CITIES))
-
     @cached_property
     def pages(self) -> Pages:
         plan, values = self.plan, self.results.values(*self.plan.whole_list)
@@ -172,7 +167,7 @@ class View:
     @property
     def lists(self) -> list[tuple[str, str]]:
         """The name and CSV file of each card's open list."""
-        open_tabs = [LISTS.get(tab, ((tab,),))[0][0] for tab in map(self.plan.tab, self.plan.base.cards)]
+        open_tabs = [self.plan.lists(card)[0][0] for card in self.plan.base.cards]
         return [(cards.label(dimension), self.csv_of_values(dimension)) for dimension in open_tabs]
 
     def csv_of_values(self, dimension: str) -> str:

@@ -41,10 +41,8 @@ RENAMED_PAIRS = {("compare", "weekday"): ("compare", PREVIOUS_PERIOD)}
 """Parameters in addresses from earlier versions, with what they mean now."""
 
 ALL_COUNTRIES, ALL_CITIES = (COUNTRY, MAX_BREAKDOWN_ROWS), (CITY_NAME, MAX_BREAKDOWN_ROWS)
-"""The contents of the maps: a dimension, and how many of its values are shown."""
-
 LISTS = {MAP: (ALL_COUNTRIES, ALL_CITIES, (CITY_NAME,)), CITY_NAME: ((CITY_NAME,), (COUNTRY,))}
-"""The lists that a tab may show, depending on its results. All other tabs show the dimension of their name."""
+"""What tabs may show, depending on the results. All other tabs show the dimension of their name."""
 
 
 def totals(snapshot: Snapshot, query: ReportQuery) -> SnapshotTotals:
@@ -150,6 +148,11 @@ class ViewPlan:
     def tab(self, card: Card) -> str:
         return next((tab for tab in self.open_tabs if tab in card.tabs), card.tabs[0])
 
+    def lists(self, card: Card) -> tuple[Any, ...]:
+        """The lists that the open tab of a card may show: a dimension, and how many of its values."""
+        tab = self.tab(card)
+        return LISTS.get(tab, ((tab,),))
+
     def other(self, name: str) -> str:
         return self.parameters.others.get(name, "")
 
@@ -167,8 +170,7 @@ class ViewPlan:
             return
         for card in self.base.cards:
             if draws(card.name):
-                tab = self.tab(card)
-                for listed in LISTS.get(tab, ((tab,),)):
+                for listed in self.lists(card):
                     yield from self.breakdown_requests(*listed)
                 if CITY_NAME in card.tabs:
                     yield self.cities_request

@@ -5,16 +5,16 @@ from functools import cached_property
 from typing import Any
 
 from koyjabo.base.core.errors import StillCounting
-from koyjabo.base.network import location_names
 from koyjabo.columns.dimensions.dimensions import CITY_NAME
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import ReportRequest
 from koyjabo.reports.engine.results import SnapshotTotals, Summary
-from . import breakdowns, figures
+from . import breakdowns, figures, map_dots
 from .breakdowns import Values
 from .card import Card
 from .cards import MAP
 from .figures import Figure
+from .map_dots import Dot
 from .page_address import PageAddress
 from .view_plan import ALL_CITIES, ALL_COUNTRIES, ViewPlan
 
@@ -82,27 +82,28 @@ class ViewResults:
         return any(row.value for row in self[self.plan.cities_request].rows)
 
     @cached_property
-    def is_of_bangladesh(self) -> bool:
-        """Whether the map shows Bangladesh: most located visits are from there, and some have a city."""
-        visits = {row.value: row.sums.visits for row in self._all[self.plan.breakdown_requests(*ALL_COUNTRIES)[0]].rows}
-        others = (number for code, number in visits.items() if code not in (None, "BD"))
-        cities = (row.value or "" for row in self._all[self.plan.breakdown_requests(*ALL_CITIES)[0]].rows)
-        return visits.get("BD", 0) > max(others, default=0) and any(map(location_names.city_of_bangladesh, cities))
+    def dots(self) -> list[Dot]:
+        """The cities on the map of Bangladesh, if no other country has as many visits. Without any, the map shows the
+        world.
+        """
+        visits = {line.value: line.number for line in self.values(*ALL_COUNTRIES).lines if line.value}
+        own = visits.pop("BD", 0)
+        return map_dots.dots(self.values(*ALL_CITIES)) if own > max(visits.values(), default=0) else []
 
     def tabs(self, card: Card) -> list[str]:
         return [tab for tab in card.tabs if tab != CITY_NAME or self.has_cities]
 
     def tab(self, card: Card) -> str:
         """The open tab, or the first one if that has nothing to show."""
-        tab, shown = self.plan.tab(card), self.tabs(card)
-        return tab if tab in shown else shown[0]
+        tab, tabs = self.plan.tab(card), self.tabs(card)
+        return tab if tab in tabs else tabs[0]
 
     def listed(self, card: Card) -> Values:
-        """Return the lines of a card's open tab: all countries beside the map of the world."""
+        """Return the lines of a card's open tab: all countries, if the map shows the world."""
         tab = self.tab(card)
         if tab != MAP:
             return self.values(tab)
-        return self.values(CITY_NAME) if self.is_of_bangladesh else self.values(*ALL_COUNTRIES)
+        return self.values(CITY_NAME) if self.dots else self.values(*ALL_COUNTRIES)
 
     def values(self, dimension: str, limit: int | None = None, offset: int = 0) -> Values:
         plan = self.plan
