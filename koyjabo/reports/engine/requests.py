@@ -124,6 +124,22 @@ class BreakdownRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueRequest:
+    """Requests whether any visit has a value of one of the dimensions. The result is a bool. Later dimensions are read
+    only if the earlier ones have no values.
+    """
+
+    query: ReportQuery
+    dimensions: tuple[str, ...]
+
+    def groups(self) -> Iterator[tuple[ReportQuery, str]]:
+        yield from ()
+
+    def read(self, snapshot: Snapshot) -> bool:
+        return any(value is not None for name in self.dimensions for value in snapshot.values(self.query, name))
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerRequest:
     """Requests what `reader`, a module-level function, reads from the ledger in the snapshot."""
 
@@ -137,7 +153,7 @@ class LedgerRequest:
         return self.reader(snapshot, self.query)
 
 
-ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | LedgerRequest
+ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | ValueRequest | LedgerRequest
 """A hashable request. `groups` are the (query, key) pairs that it reads. `read` raises LedgerUnavailable."""
 
 

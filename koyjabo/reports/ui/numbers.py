@@ -45,8 +45,7 @@ def numbers(results: ViewResults) -> Numbers:
         if summary.until:
             cells["until"] = [summary.until[11:16]]
     if draws("chart"):
-        in_menu = [figure.value is None for figure in results.figures if figure.name in figures.IN_MENU]
-        rest["chart"] = _chart(results, cells), in_menu
+        rest["chart"] = _chart(results, cells)
     if plan.by:
         if draws("list"):
             rest["list"] = _whole(results, *plan.whole_list)
@@ -85,6 +84,7 @@ def _card(results: ViewResults, card: Card, cells: dict[str, Cell]) -> dict[str,
     cells[f"{card.name}.all"] = [shown.values]
     cells[f"{card.name}.rows"] = [line.value or "" for line in shown.lines]
     return {
+        "has_values": results.has_values(card),
         "has_lines": bool(shown.lines),
         "has_others": shown.has_others,
         "counts_others": counts_others,

@@ -144,6 +144,10 @@ class View:
             choices.append(Choice(url, cards.label(tab), tab == self.plan.tab(card)))
         return choices
 
+    def is_empty(self, card: Card) -> bool:
+        """Whether a card that is drawn has no value, so that it is hidden."""
+        return self.draws(card.name) and not self.results.has_values(card)
+
     @property
     def dots(self) -> list[Dot]:
         return map_dots.dots(self.results.values(*ON_MAP))
@@ -172,7 +176,8 @@ class View:
     @property
     def lists(self) -> list[tuple[str, str]]:
         """The name and CSV file of each card's open list."""
-        open_tabs = [cards.listed_by(self.plan.tab(card)) for card in self.plan.base.cards]
+        shown = (card for card in self.plan.base.cards if not self.is_empty(card))
+        open_tabs = [cards.listed_by(self.plan.tab(card)) for card in shown]
         return [(cards.label(dimension), self.csv_of_values(dimension)) for dimension in open_tabs]
 
     def csv_of_values(self, dimension: str) -> str:

@@ -22,6 +22,7 @@ from koyjabo.reports.engine.requests import (
     ReportRequest,
     SummaryRequest,
     TimelineRequest,
+    ValueRequest,
 )
 from koyjabo.reports.engine.results import MAX_BREAKDOWN_ROWS, SnapshotTotals
 from koyjabo.reports.engine.snapshot_queries import Snapshot
@@ -157,6 +158,7 @@ class ViewPlan:
         if self.by:
             yield from self.breakdown_requests(*self.whole_list) if draws("list") else ()
             return
+        yield from (self.value_request(card) for card in self.base.cards if draws(card.name))
         for tab in (self.tab(card) for card in self.base.cards if draws(card.name)):
             yield from self.breakdown_requests(listed_by(tab))
             yield from self.breakdown_requests(*ON_MAP) if tab == BANGLADESH else ()
@@ -184,6 +186,11 @@ class ViewPlan:
         return (
             [*requests, BreakdownRequest(self.compared, dimension, MAX_BREAKDOWN_ROWS)] if self.compared else requests
         )
+
+    def value_request(self, card: Card) -> ValueRequest:
+        """Return the request for whether a tab of the card has a value. The open tab comes first."""
+        dimensions = filter(is_dimension, card.tabs)
+        return ValueRequest(self.query, tuple(sorted(dimensions, key=lambda tab: tab != self.tab(card))))
 
     @property
     def whole_list(self) -> tuple[str, int, int]:

@@ -10,6 +10,7 @@ from koyjabo.reports.engine.requests import ReportRequest
 from koyjabo.reports.engine.results import SnapshotTotals, Summary
 from . import breakdowns, figures
 from .breakdowns import Values
+from .card import Card
 from .cards import listed_by
 from .figures import Figure
 from .page_address import PageAddress
@@ -72,6 +73,11 @@ class ViewResults:
     def figures(self) -> list[Figure]:
         plan = self.plan
         return figures.figures(self.summary, self._address, plan.metric, bool(plan.query.filters), plan.per_day)
+
+    def has_values(self, card: Card) -> bool:
+        """Whether a visit has a value of one of the card's tabs."""
+        result: bool = self[self.plan.value_request(card)]
+        return result
 
     def values(self, tab: str, limit: int = breakdowns.MAX_LINES_IN_CARD, offset: int = 0) -> Values:
         """Return the lines of a tab: a dimension, or the places of a map."""
