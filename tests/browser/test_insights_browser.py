@@ -137,8 +137,9 @@ def test_print_and_forced_colours_show_the_range_the_chosen_switches_and_the_cur
     expect(head.get_by_role("link", **switch)).to_be_visible()
 
 
-def test_a_report_is_copied_as_text_with_its_filters_and_change(new_device, session):
-    page = new_device(storage_state=session).open(f"/admin/?start={THURSDAY}&end={THURSDAY}&compare=previous&device=desktop")
+def test_the_text_of_a_report_has_its_filters_and_its_change(new_device, session):
+    query = f"start={THURSDAY}&end={THURSDAY}&compare=previous&device=desktop"
+    page = new_device(storage_state=session).open(f"/admin/?{query}")
     assert copied(page)[2:] == ["Device is Desktop", "Visits: 13 (down 35%)", "Landing page: /", "Source: Direct"]
 
 
