@@ -20,7 +20,7 @@ GROUND = 'getComputedStyle(document.querySelector("header.site")).backgroundColo
 MAX_CHIP_PX = 48
 """Maximum height of a filter's chip: one line."""
 
-MAX_CONTROLS, MAX_WORDS = 85, 300
+MAX_CONTROLS, MAX_WORDS = 80, 300
 """Maximum numbers on Overview. The demo shows eight more locations, which are links."""
 
 SEEN = r"""() => {

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from koyjabo.columns.dimensions.dimensions import EVENT_DIMENSION, VIEWED_PAGE, Value, dimension_of, has_many
-from koyjabo.columns.query.groups import EVERYTHING, LENGTHS, NO_VISITS
+from koyjabo.columns.query.groups import EVERYTHING, LENGTHS, NO_VISITS, VALUE
 from koyjabo.columns.query.periods import DAY, PERIOD_KEYS
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.query.granularities import periods, running
@@ -124,6 +124,26 @@ class BreakdownRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueRequest:
+    """Requests whether any visit has a value of one of the dimensions. The result is a bool. Later dimensions are read
+    only if the earlier ones have no values.
+    """
+
+    query: ReportQuery
+    dimensions: tuple[str, ...]
+
+    def groups(self) -> Iterator[tuple[ReportQuery, str]]:
+        yield from ()
+
+    def read(self, snapshot: Snapshot) -> bool:
+        query, events = self.query, snapshot.columns.sums.events_by
+        groups = (
+            events(query, name, VALUE) if has_many(name) else snapshot.by(query, name) for name in self.dimensions
+        )
+        return any(value is not None for values in groups for value in values)
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerRequest:
     """Requests what `reader`, a module-level function, reads from the ledger in the snapshot."""
 
@@ -137,7 +157,7 @@ class LedgerRequest:
         return self.reader(snapshot, self.query)
 
 
-ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | LedgerRequest
+ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | ValueRequest | LedgerRequest
 """A hashable request. `groups` are the (query, key) pairs that it reads. `read` raises LedgerUnavailable."""
 
 

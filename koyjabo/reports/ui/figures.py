@@ -15,7 +15,6 @@ FIGURE_LABELS: dict[str, LazyString] = {
     "new_visitors": _("New visitors"),
     "returning_visitors": _("Returning visitors"),
     "page_views": _("Page views"),
-    "peak_active": _("Most at once"),
     "attended": _("Attended"),
     "median_s": _("Median time"),
 }
@@ -24,7 +23,6 @@ SHORT_LABELS: dict[str, LazyString] = {
     "new_visitors": _("New"),
     "returning_visitors": _("Returning"),
     "page_views": _("Views"),
-    "peak_active": _("At once"),
     "median_s": _("Median"),
 }
 """Short names for narrow screens."""
@@ -32,16 +30,13 @@ SHORT_LABELS: dict[str, LazyString] = {
 CHARTED_FIGURES = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views", "attended")
 """The figures available in timelines."""
 
-NOT_SUMS = ("peak_active", "median_s")
-"""Figures that do not grow with the number of days."""
+MEDIAN_FIGURE = "median_s"
+"""The figure that is a time, and does not grow with the number of days."""
 
 DISTINCT_FIGURES = ("visitors", "returning_visitors")
 """Figures that grow with the number of days, but not in proportion, so ranges of different lengths cannot be
 compared.
 """
-
-IN_MENU = NOT_SUMS
-"""Figures that are listed in the chart's menu."""
 
 NEW_FIGURE = "new"
 
@@ -50,7 +45,6 @@ RETURNING_FIGURE = "returning_visitors"
 
 UNEVEN_DAYS_REASON = N_("Not comparable by day")
 UNMEASURED_RANGE_REASON = N_("Nothing was measured in this range")
-UNMEASURED_DAYS_REASON, UNMEASURED_WITH_FILTERS = N_("Not measured on these days"), N_("Not measured with filters")
 
 MAX_PERCENT = 999
 """Figures show no larger growth in percent, only the number before."""
@@ -80,15 +74,6 @@ class Figure(NamedTuple):
         return str(SHORT_LABELS.get(self.name, ""))
 
     @property
-    def is_apart(self) -> bool:
-        """Whether the figure is shown outside of the boxes."""
-        return self.name in (*IN_MENU, RETURNING_FIGURE)
-
-    @property
-    def cell(self) -> str:
-        return f"menu.{self.name}" if self.name in IN_MENU else f"figures.{self.name}"
-
-    @property
     def numbers(self) -> list[int | float | str | None]:
         """The contents of its cell, without a comparison."""
         return [self.value] if self.ratio is None else [self.value, self.ratio]
@@ -102,10 +87,8 @@ def figures(
     shown = []
     for name in FIGURE_LABELS:
         value, past = _value(now, name), _value(before, name) if before else None
-        reason, changed = "", change(value, past, 1.0 if name in NOT_SUMS else per_day)
-        if value is None and name == "peak_active":
-            reason = UNMEASURED_WITH_FILTERS if is_filtered else UNMEASURED_DAYS_REASON
-        elif value is None:
+        reason, changed = "", change(value, past, 1.0 if name == MEDIAN_FIGURE else per_day)
+        if value is None:
             reason = UNMEASURED_RANGE_REASON
         elif past is not None and per_day != 1 and name in DISTINCT_FIGURES:
             reason, changed = UNEVEN_DAYS_REASON, None
@@ -118,7 +101,7 @@ def figures(
                 url=str(address.having({"metric": name})) if address and name in CHARTED_FIGURES else "",
                 is_chosen=name == chosen,
                 reason=reason,
-                is_per_day=per_day != 1 and name not in NOT_SUMS,
+                is_per_day=per_day != 1 and name != MEDIAN_FIGURE,
                 ratio=_ratio(summary, name),
             )
         )

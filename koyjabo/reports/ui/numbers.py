@@ -41,13 +41,12 @@ def numbers(results: ViewResults) -> Numbers:
             if figure.name == figures.RETURNING_FIGURE:
                 continue
             compared = [figure.before] if figure.change is None else [figure.change, figure.before]
-            cells[figure.cell] = [*figure.numbers, *compared] if summary.compared else figure.numbers
+            cells[f"figures.{figure.name}"] = [*figure.numbers, *compared] if summary.compared else figure.numbers
             rest["figures"].append((figure.value is None, figure.change is None, figure.ratio is None))
         if summary.until:
             cells["until"] = [summary.until[11:16]]
     if draws("chart"):
-        in_menu = [figure.value is None for figure in results.figures if figure.name in figures.IN_MENU]
-        rest["chart"] = _chart(results, cells), in_menu
+        rest["chart"] = _chart(results, cells)
     if plan.by:
         if draws("list"):
             rest["list"] = _whole(results, *plan.whole_list)
@@ -86,6 +85,7 @@ def _card(results: ViewResults, card: Card, cells: dict[str, Cell]) -> dict[str,
     cells[f"{card.name}.rows"] = [line.value or "" for line in shown.lines]
     on_map = [dot.line for dot in results.dots] or shown.lines if tab == MAP else []
     return {
+        "is_empty": results.is_empty(card),
         "has_lines": bool(shown.lines),
         "has_others": shown.has_others,
         "counts_others": counts_others,

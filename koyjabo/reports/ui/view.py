@@ -167,7 +167,8 @@ class View:
     @property
     def lists(self) -> list[tuple[str, str]]:
         """The name and CSV file of each card's open list."""
-        open_tabs = [self.plan.lists(card)[0][0] for card in self.plan.base.cards]
+        shown = (card for card in self.plan.base.cards if not self.results.is_empty(card))
+        open_tabs = [self.plan.lists(card)[0][0] for card in shown]
         return [(cards.label(dimension), self.csv_of_values(dimension)) for dimension in open_tabs]
 
     def csv_of_values(self, dimension: str) -> str:

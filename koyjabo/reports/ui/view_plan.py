@@ -21,6 +21,7 @@ from koyjabo.reports.engine.requests import (
     ReportRequest,
     SummaryRequest,
     TimelineRequest,
+    ValueRequest,
 )
 from koyjabo.reports.engine.results import MAX_BREAKDOWN_ROWS, SnapshotTotals
 from koyjabo.reports.engine.snapshot_queries import Snapshot
@@ -170,6 +171,7 @@ class ViewPlan:
             return
         for card in self.base.cards:
             if draws(card.name):
+                yield self.value_request(card)
                 for listed in self.lists(card):
                     yield from self.breakdown_requests(*listed)
                 if CITY_NAME in card.tabs:
@@ -199,6 +201,11 @@ class ViewPlan:
         return (
             [*requests, BreakdownRequest(self.compared, dimension, MAX_BREAKDOWN_ROWS)] if self.compared else requests
         )
+
+    def value_request(self, card: Card) -> ValueRequest:
+        """Return the request for whether a tab of the card has a value. The open tab comes first."""
+        dimensions = filter(is_dimension, card.tabs)
+        return ValueRequest(self.query, tuple(sorted(dimensions, key=lambda tab: tab != self.tab(card))))
 
     @property
     def whole_list(self) -> tuple[str, int, int]:

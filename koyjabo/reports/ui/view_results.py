@@ -105,6 +105,10 @@ class ViewResults:
             return self.values(tab)
         return self.values(CITY_NAME) if self.dots else self.values(*ALL_COUNTRIES)
 
+    def is_empty(self, card: Card) -> bool:
+        """Whether a card is known to have no value, so that it is hidden."""
+        return not self.plan.by and self.draws(card.name) and not self[self.plan.value_request(card)]
+
     def values(self, dimension: str, limit: int | None = None, offset: int = 0) -> Values:
         plan = self.plan
         now, *before = (self[request] for request in plan.breakdown_requests(dimension, limit, offset))

@@ -58,7 +58,6 @@ const nameOf = (part) => part.dataset.part ?? "";
 
 export class LiveCells {
   #root;
-  #active = 0; // active visitors of the site, if the page receives them
   #view = "";
   #moment = 0;
   #time = ""; // the moment, in words
@@ -156,16 +155,6 @@ export class LiveCells {
   }
 
   /**
-   * Until the days are over, keeps their peak from falling below the number of visitors here now.
-   * @param {number} visitors  number of visitors here now
-   */
-  showActive(visitors) {
-    this.#active = visitors;
-    const most = this.#find("[data-stat=peak_active]");
-    if (most) showNumber(most, this.#most(Number(most.dataset.value)));
-  }
-
-  /**
    * Shows the moment that the figures are from.
    * @param {number} moment  @param {string} time  the moment as text  @param {ParentNode} [where]
    */
@@ -232,15 +221,7 @@ export class LiveCells {
     if (!values || this.#shown.get(cell) === text) return false;
     this.#shown.set(cell, text);
     const elements = /** @type {HTMLElement[]} */ (cell.dataset.as ? [cell] : [...cell.querySelectorAll("[data-as]")]);
-    elements.filter((element) => element.closest("[data-cell]") === cell).forEach((element, at) => {
-      const value = values[at] ?? null, isMost = element.dataset.stat === "peak_active";
-      SHOW[element.dataset.as ?? ""](element, isMost ? this.#most(Number(value)) : value);
-    });
+    elements.filter((element) => element.closest("[data-cell]") === cell).forEach((element, at) => SHOW[element.dataset.as ?? ""](element, values[at] ?? null));
     return true;
-  }
-
-  /** @param {number} most */
-  #most(most) {
-    return this.#find("[data-today]") ? Math.max(most, this.#active) : most;
   }
 }

@@ -127,9 +127,8 @@ class Chart {
   /** @param {HTMLElement} figure  @param {boolean} isOpen  whether its table is open */
   constructor(figure, isOpen) {
     figure.classList.add("drawn");
-    const details = figure.querySelector("details");
-    if (details) details.open = isOpen;
     this.#figure = figure;
+    showTable(figure, isOpen);
     this.#place = /** @type {HTMLElement} */ (figure.querySelector(".plot"));
     this.#table = readTable(figure);
     this.#tooltip = new ChartTooltip(this.#place, {
@@ -293,6 +292,25 @@ class Chart {
   }
 }
 
+/** Shows or hides the table of a chart, as its button says. @param {Element} figure  @param {boolean} isShown */
+function showTable(figure, isShown) {
+  /** @type {HTMLElement} */ (figure.querySelector(".scroll")).hidden = !isShown;
+  const button = document.querySelector(`[data-table-of="${figure.id}"]`);
+  button?.removeAttribute("hidden");
+  button?.setAttribute("aria-expanded", String(isShown));
+}
+
+/** @param {Element} figure */
+const isTableShown = (figure) => !figure.querySelector(".scroll[hidden]");
+
+document.addEventListener("click", (event) => {
+  const button = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("[data-table-of]"));
+  const figure = document.getElementById(button?.dataset.tableOf ?? "");
+  if (!figure) return;
+  showTable(figure, !isTableShown(figure));
+  button?.closest("details")?.removeAttribute("open");
+});
+
 /** @type {Map<Element, Chart>} */
 const charts = new Map();
 
@@ -305,7 +323,7 @@ function find() {
   const open = new Set();
   for (const [figure, chart] of charts) {
     if (figure.isConnected) continue;
-    if (figure.querySelector("details[open]")) open.add(figure.id);
+    if (isTableShown(figure)) open.add(figure.id);
     chart.end();
     charts.delete(figure);
   }
