@@ -112,7 +112,7 @@ def test_a_row_of_an_event_has_its_share_of_all_visitors_whatever_they_did(used)
         f"/api/shares/{share(boss, filters=of)['token']}/reports" for of in ({}, {"event": ["search"]})
     )
     assert searched(everything, event="search") == (1, 1, 0.5)
-    assert searched(searches) == (1, 1, 1)  # the link tells nothing about other visitors
+    assert searched(searches) == (1, 1, 1)  # the link shows nothing about other visitors
     file = boss.get("/api/reports/breakdown?by=event&format=csv&limit=1").text
     assert [(row["value"], row["visitor_share"]) for row in rows_of(file)] == [("search", "0.5"), ("", "")]
     assert "visitor_share" not in boss.get("/api/reports/breakdown?by=page").json["rows"][0]
