@@ -106,7 +106,7 @@ def test_a_click_on_a_day_leads_to_its_cause_and_the_back_button_returns(new_dev
     bars.click(position=thursday)
     expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
     page.locator("[aria-label^='Comparison'] >> visible=true").click()
-    page.locator(".roomy a", has_text=re.compile("^Previous period$")).click()
+    page.locator(".roomy a", has_text=re.compile("^Previous period")).click()
     expect(row(page, "page", "/fares").locator("xpath=ancestor::tr").locator("[data-direction=down]")).to_be_visible()
     row(page, "page", "/fares").click()
     check_found(page)

@@ -23,6 +23,15 @@ MAX_KEPT_TEXTS = 4096
 """Maximum number of texts whose values a reader keeps in memory."""
 
 
+TIME_READERS: Mapping[str, tuple[str, Callable[[Any, Clock], str]]] = {
+    "weekday": ("day", lambda day, _clock: str(date.fromisoformat(day).isoweekday())),
+    "hour": ("hour_s", lambda hour_s, clock: str(int(clock.local(hour_s)[11:13]))),
+}
+"""Dimensions whose values follow from the day or the hour that a visit counts for, so that blocks need not store them.
+When clocks are put back, two hours have the same value.
+"""
+
+
 class Reader(NamedTuple):
     """Reads the values of `dimensions` from `columns` of a visit. `read` gets the columns, and before them the site's
     Sources if it `has_sources`. It returns one value per dimension, None if not recorded.
@@ -56,27 +65,12 @@ def place(text: str) -> tuple[Value, ...]:
     return country, text if country and text not in location_names.CODES_BY_COUNTRY else None
 
 
-def weekday(day: str, clock: Clock) -> str:
-    return str(date.fromisoformat(day).isoweekday())
-
-
-def hour(hour_s: int, clock: Clock) -> str:
-    """Return the hour that the local clock showed. When it is put back, two hours have the same value."""
-    return str(int(clock.local(hour_s)[11:13]))
-
-
 READERS = (
     Reader(("browser", "system", "device"), ("user_agent", "is_bot"), agent),
     Reader((SOURCE, "channel"), ("referrer", "campaign"), source, has_sources=True),
     Reader(UTM, ("campaign",), campaign),
     Reader((COUNTRY, CITY_NAME), ("place",), place),
 )
-
-TIME_READERS: Mapping[str, tuple[str, Callable[[Any, Clock], str]]] = {
-    "weekday": ("day", weekday),
-    "hour": ("hour_s", hour),
-}
-"""Dimensions whose values follow from the day or hour that a visit counts for, so that blocks need not store them."""
 
 TRAITS = tuple(name for reader in READERS for name in reader.dimensions)
 """The dimensions that are parsed, in the order of a visit's parsed values."""

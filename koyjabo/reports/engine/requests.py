@@ -3,7 +3,7 @@ read.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -84,7 +84,7 @@ class TimelineRequest:
 @dataclass(frozen=True, slots=True)
 class BreakdownRequest:
     """Requests the values of a dimension. The result is a Breakdown, whose labels are the values. With `is_public`,
-    unlisted communities have no rows; their visits are part of `other`.
+    unlisted communities have no rows; their visits are part of `other`. `kept` names the filters of a share link.
     """
 
     query: ReportQuery
@@ -92,9 +92,19 @@ class BreakdownRequest:
     limit: int = 10
     offset: int = 0
     is_public: bool = False  # for readers without an account
+    kept: frozenset[str] = frozenset()
+
+    @property
+    def everyone(self) -> ReportQuery:
+        """The query without filters by event that readers may remove."""
+        filters = self.query.filters.items()
+        kept = {name: own for name, own in filters if name in self.kept or name == VIEWED_PAGE or not has_many(name)}
+        return replace(self.query, filters=kept)
 
     def groups(self) -> Iterator[tuple[ReportQuery, str]]:
         yield self.query, EVERYTHING
+        if self.dimension == EVENT_DIMENSION:
+            yield self.everyone, EVERYTHING
         if self.dimension == VIEWED_PAGE:
             yield self.query, "page"
         elif not has_many(self.dimension):
@@ -113,6 +123,9 @@ class BreakdownRequest:
             Row(value, value or "", own, own.visits / (values.total.visits or 1))
             for value, own in zip(shown, sums, strict=True)
         ]
+        if self.dimension == EVENT_DIMENSION:
+            visitors = snapshot.total(self.everyone).sums.visitors or 1
+            rows = [row._replace(visitor_share=row.sums.visitors / visitors) for row in rows]
         return Breakdown(
             rows=rows,
             other=other,

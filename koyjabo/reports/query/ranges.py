@@ -38,9 +38,7 @@ def preset(name: str, today: str, first_day: Callable[[], str | None]) -> tuple[
 
 
 def first_range(began: str | None, today: str) -> str:
-    """Return the range that a page begins with, if the first visit was on the day `began` (specification: The web
-    app).
-    """
+    """Return the range that a page begins with, if the first visit was on the day `began` (specification: Queries)."""
     days_with_data = day_number(today) - day_number(began or today) + 1
     if days_with_data <= MAX_DAYS_OF_TODAY:
         return TODAY

@@ -79,9 +79,7 @@ class Figure(NamedTuple):
         return [self.value] if self.ratio is None else [self.value, self.ratio]
 
 
-def figures(
-    summary: Summary, address: PageAddress | None, chosen: str, is_filtered: bool, per_day: float
-) -> list[Figure]:
+def figures(summary: Summary, address: PageAddress | None, chosen: str, per_day: float) -> list[Figure]:
     """Return the figures, with links based on `address`. For `per_day`, see `ViewPlan`."""
     now, before = summary.figures, summary.compared
     shown = []

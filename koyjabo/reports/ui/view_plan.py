@@ -56,7 +56,7 @@ class ViewPlan:
     def __init__(self, services: Services, base: ReportContext, pairs: Iterable[tuple[str, str]]) -> None:
         self.base, self.today = base, services.clock.today()
         insights = services[Insights]
-        self.insights = insights.for_public() if base.is_public else insights
+        self.insights = insights.for_public(base.filters) if base.is_public else insights
         given = tuple(RENAMED_PAIRS.get(pair, pair) for pair in pairs)
         self._first_day = insights.first_day(base.scope)
         first = base.range or first_range(self._first_day, self.today)

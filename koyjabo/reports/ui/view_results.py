@@ -74,7 +74,7 @@ class ViewResults:
     @cached_property
     def figures(self) -> list[Figure]:
         plan = self.plan
-        return figures.figures(self.summary, self._address, plan.metric, bool(plan.query.filters), plan.per_day)
+        return figures.figures(self.summary, self._address, plan.metric, plan.per_day)
 
     @cached_property
     def has_cities(self) -> bool:

@@ -14,9 +14,7 @@ from koyjabo.columns.sums import running_sums as live
 REPORTS = {"summary": "", "timeline": "", "breakdown": "?by=page"}
 DAYS_BEFORE = {
     "today": ("2025-10-09", "2025-10-09"),
-    "7d": ("2025-09-27", "2025-10-03"),
     "28d": ("2025-08-16", "2025-09-12"),
-    "30d": ("2025-08-12", "2025-09-10"),
     "month": ("2025-09-21", "2025-09-30"),
 }
 UNUSABLE = {
