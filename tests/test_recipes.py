@@ -107,7 +107,7 @@ ANY_COLUMN = (
     Edit(
         "koyjabo/columns/dimensions/readers.py",
         "after",
-        'Reader((COUNTRY, CITY_NAME)',
+        "Reader((COUNTRY, CITY_NAME)",
         """    *(
         Reader((f"stored_{name}",), (name,), lambda value: (f"{type(value).__name__} {value}",))
         for name in Visit.__table__.columns.keys()
