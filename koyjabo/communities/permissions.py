@@ -42,6 +42,7 @@ class RequiredAccess(NamedTuple):
     community_id: str
     role: str  # the lowest sufficient role
     by_token: RolesByToken | None = None  # for a person from another system, who has no session
+    shows_people: bool = False  # granted: the community shows its members who is online
 
     @classmethod
     def of_panel(cls, session_id: str, user_id: str) -> "RequiredAccess":
@@ -67,6 +68,17 @@ class Permissions:
         """A counter that increases whenever any permission is revoked, on any server. Raises LedgerUnavailable."""
         return self._database.read(account_queries.access_version)
 
+    def people_version(self) -> int:
+        """A counter that increases whenever people appear offline or online, or a community begins or stops showing
+        them to its members, on any server. Raises LedgerUnavailable.
+        """
+        return self._database.read(account_queries.people_version)
+
+    def showing_people(self, communities: Collection[str]) -> set[str]:
+        """The communities among these ids that show their members who is online. Raises LedgerUnavailable."""
+        facts = self._database.read(access_facts, (), (), communities, self._settings.require_two_factor)
+        return {row.id for row in facts.communities.values() if row.members_see_online}
+
     def check(self, needed: RequiredAccess, refresh_id: str | None = None) -> RequiredAccess:
         """The access to grant: `needed`, or a watcher's access for people who are not members. Raises Unauthenticated,
         InvalidToken, Forbidden or UnknownCommunity if neither is permitted; LedgerUnavailable. A refresh token must
@@ -85,6 +97,8 @@ class Permissions:
         facts, now_ms = self._look_up([needed for needed, _ in (job.item for job in jobs)]), self._clock.now_ms()
         for job in jobs:
             needed, refresh_id = job.item
+            community = facts.communities.get(needed.community_id)
+            needed = needed._replace(shows_people=community is not None and community.members_see_online)
             job.result, job.error = needed, _problem(needed, facts, refresh_id, now_ms)
             if job.error is not None and needed.role == MEMBER:
                 job.result = needed._replace(role=WATCHER)

@@ -20,7 +20,7 @@ MAX_CHOICES = 200
 """Maximum number of communities to choose from."""
 
 
-FLAGS = ("open", "listed", "count_anonymous", "public_count")
+FLAGS = ("open", "listed", "count_anonymous", "public_count", "members_see_online")
 
 
 def init_app(app: Flask) -> None:
@@ -47,7 +47,7 @@ def _has_communities() -> bool:
 
 
 def founding() -> Form[NewCommunityBody]:
-    return Form(NewCommunityBody, {"open": True, "listed": True}, FLAGS)
+    return Form(NewCommunityBody, {"open": True, "listed": True, "members_see_online": True}, FLAGS)
 
 
 def changes(values: dict[str, Any] | None = None) -> Form[CommunityChangesBody]:

@@ -15,6 +15,7 @@ from .routes import stream_of
 from .schemas import (
     CommunityUpdateEvent,
     LostRightEvent,
+    MembersOnlineEvent,
     MessageEvent,
     VisitorCountEvent,
     VisitorJoinedEvent,
@@ -34,7 +35,7 @@ STREAM_HEADERS = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
 
 COMMUNITY_EVENTS = (
     *(VisitorCountEvent, VisitorJoinedEvent, VisitorLeftEvent, CommunityUpdateEvent),
-    *(MessageEvent, LostRightEvent),
+    *(MembersOnlineEvent, MessageEvent, LostRightEvent),
 )
 
 

@@ -15,6 +15,7 @@ from .member_room import MemberRoom
 from .online_people import OnlinePeople
 from .participant import Participant
 from .participants import Participants
+from .people_rooms import PeopleRooms
 
 
 class Admission:
@@ -28,6 +29,7 @@ class Admission:
         dashboards: Dashboards,
         participants: Participants,
         permissions: Permissions,
+        people_rooms: PeopleRooms,
         member_room: Callable[[LiveStats], MemberRoom],
     ) -> None:
         self._rooms = realtime.rooms
@@ -37,6 +39,7 @@ class Admission:
         self._dashboards = dashboards
         self._participants = participants
         self._permissions = permissions
+        self._people_rooms = people_rooms
         self._member_room = member_room
 
     def join(self, participant: Participant) -> dict[str, Any] | None:
@@ -46,13 +49,15 @@ class Admission:
         Raises the error for a missing permission, even if it is revoked during the call; LedgerUnavailable.
         """
         self._participants.add(participant)  # before the check, so that any later revocation ends it
-        value = None
+        value, people_version = None, self._people_rooms.version
         try:
             while participant.is_in_doubt:
                 participant.is_in_doubt = False
                 participant.access = self._permissions.check(participant.access, participant.refresh_id)
             participant.is_checked = True
             value = self._let_in(participant) if participant.is_taken else None
+            if people_version != self._people_rooms.version:
+                self._people_rooms.admit_where_on([participant])
         finally:
             if value is None or not participant.is_taken:
                 value = None
@@ -103,12 +108,19 @@ class Admission:
             self._people.connect(participant, live_stats.snapshot.epoch)
         else:
             self._people.online(scope)  # wait until the number is known
+        shows_people = participant.is_online and participant.access.shows_people
+        people = self._people_rooms.current(scope) if shows_people else None  # first, because this waits
         if not participant.is_taken:
             return None
-        return self._rooms.admit(self.room_of(participant), partial(self._member_room, live_stats), participant.client)
+        new_room = partial(self._member_room, live_stats)
+        value = self._rooms.admit(self.room_of(participant), new_room, participant.client)
+        if people is not None:
+            self._people_rooms.admit(participant, people)
+        return value
 
     def _clear(self, participant: Participant) -> None:
         self._rooms.dismiss(self.room_of(participant), participant.client)
         self._rooms.leave_view(participant.client)
         if participant.is_online:
+            self._people_rooms.dismiss(participant)
             self._people.disconnect(participant)

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from sqlalchemy import update
+
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
 from .log import Actor, Subject, actor
+from .models import AccessVersion
 from .queries import record_revocation
 
 Result = TypeVar("Result")
@@ -41,10 +44,16 @@ class Transaction:
         record_revocation(self.session)
         self.revoked.append(whose)
 
+    def show_others(self, whose: str) -> None:
+        """Record that other people are named as online, because of a user or in a community. Call it like `revoke`."""
+        self.session.execute(update(AccessVersion).values(people=AccessVersion.people + 1))
+        self.revoke(whose)
+
 
 class Changes:
     """A class with methods marked `transaction`. After a commit, `on_revoked` is called with the id of each user who
-    lost a permission, of each ended session, or of the community that was deleted, archived or hidden.
+    lost a permission or appears offline or online, of each ended session, or of the community that was deleted,
+    archived or changed.
     """
 
     def __init__(

@@ -131,13 +131,13 @@ def me(login: Login) -> Response:
 
 @bp.patch("/auth/me")
 @call(
-    "Change your name or email",
+    "Change your account",
     BY_LOGIN_WITH_PASSWORD,
     {200: UserResponse, 409: "this email already has an account"},
 )
 def change_me(login: Login, body: ProfileBody) -> Response:
-    """Requires the password. Changing the email while an authenticator app is on also requires a code. A new email has
-    to be confirmed.
+    """Requires the password, except to change only `appear_offline`. Changing the email while an authenticator app is
+    on also requires a code. A new email has to be confirmed.
     """
     return _response(UserResponse.model_validate(authentication.change_profile(login, body)), 200)
 

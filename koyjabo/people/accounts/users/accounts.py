@@ -218,10 +218,19 @@ class Accounts(Changes):
         user = self._find(email)
         return browser_mark_of(user) if user else ""
 
-    def names(self, user_ids: Collection[str]) -> dict[str, str]:
-        """User names by id; unknown ids are missing. Meant for about 1,000 ids at a time."""
-        query = select(User.id, User.name).where(User.id.in_(user_ids))
-        return self._database.read(lambda session: dict(session.execute(query).all())) if user_ids else {}
+    def names(self, user_ids: Collection[str]) -> dict[str, tuple[str, bool]]:
+        """Each user's name, and whether they appear offline, by id; unknown ids are missing. Meant for about 1,000 ids
+        at a time.
+        """
+        query = select(User.id, User.name, User.appear_offline).where(User.id.in_(user_ids))
+        rows = self._database.read(lambda session: session.execute(query).all()) if user_ids else []
+        return {row.id: (row.name, row.appear_offline) for row in rows}
+
+    @transaction
+    def appear_offline(self, tx: Transaction, account: Account, is_on: bool) -> Account:
+        """Appear offline, or no longer, to all other people. Returns the changed account."""
+        queries.appear_offline(tx, account.id, is_on)
+        return account._replace(appear_offline=is_on)
 
     def change_password(self, login: Login, current: str, new: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
         """Change the password, end all other sessions, and make all browsers unfamiliar. Returns the new mark of
