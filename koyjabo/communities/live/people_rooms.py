@@ -17,7 +17,7 @@ from koyjabo.base.database.shared_lookups import SharedLookups
 from koyjabo.base.models import Scope
 from koyjabo.communities.permissions import Permissions
 from koyjabo.presence.members.online_members import OnlineMembers
-from koyjabo.realtime.events import MembersOnline, members_online_room
+from koyjabo.realtime.events import MembersOnline, members_online_room, visitors_room
 from koyjabo.realtime.room import RoomEvent
 from koyjabo.realtime.services import RealtimeServices
 from .online_people import OnlinePeople
@@ -115,7 +115,10 @@ class PeopleRooms:
         return self._reads.ask(scope)
 
     def admit(self, participant: Participant, source: PeopleRoom) -> None:
+        """Admit a participant, and send them the people. Idempotent."""
         name = members_online_room(participant.scope)
+        if participant.client in self._fanout.members_of(name):
+            return
         self._rooms.admit(name, lambda: source, participant.client)
         if not participant.is_taken:
             self.dismiss(participant)
@@ -126,11 +129,14 @@ class PeopleRooms:
         self._rooms.dismiss(members_online_room(participant.scope), participant.client)
 
     def admit_where_on(self, participants: Iterable[Participant]) -> None:
-        """Admit the participants whose community has been opened to them. Waits. Raises LedgerUnavailable."""
-        online = [one for one in participants if one.is_online and one.is_taken and one.is_checked]
+        """Admit the participants in the room with the count whose community has turned it on. Waits. Raises
+        LedgerUnavailable.
+        """
+        counted = self._fanout.members_of
+        online = [one for one in participants if one.is_online and one.client in counted(visitors_room(one.scope))]
         shown = self._permissions.showing_people({one.scope for one in online})
         for one in online:
-            if one.scope in shown and one.client not in self._fanout.members_of(members_online_room(one.scope)):
+            if one.scope in shown:
                 self.admit(one, self.current(one.scope))
 
     def recheck_soon(self, _: object = None) -> None:
