@@ -116,9 +116,9 @@ class PeopleRooms:
 
     def admit(self, participant: Participant, source: PeopleRoom) -> None:
         """Admit a participant, and send them the people. Idempotent."""
-        name = members_online_room(participant.scope)
-        if participant.client in self._fanout.members_of(name):
+        if participant.is_shown_people:
             return
+        participant.is_shown_people, name = True, members_online_room(participant.scope)
         self._rooms.admit(name, lambda: source, participant.client)
         if not participant.is_taken:
             self.dismiss(participant)
