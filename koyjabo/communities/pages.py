@@ -1,5 +1,6 @@
 """Community pages: the list; a community's room, members, invitations and settings."""
 
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -10,26 +11,30 @@ from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin, Unknown
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, Account
 from koyjabo.base.settings.schema import Settings, requires
+from koyjabo.counting.days_by_hour import DaysByHour
+from koyjabo.counting.visits import Visits
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.invitation_schemas import flash_sentence, link, sent
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.two_step.one_time_codes import svg
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.models import Membership
+from koyjabo.presence.members.peaks import Peaks
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.forms import confirmation
 from koyjabo.web.forms.confirmation import Confirmation, confirm
 from koyjabo.web.forms.forms import Form
-from koyjabo.web.i18n import count, language, name_of, translated
+from koyjabo.web.i18n import count, language, name_of, translated, weekday
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import pagination
-from koyjabo.web.pages.flash import Undo, done
+from koyjabo.web.pages.flash import Undo, done, outcome
 from . import ui
+from .live.online_people import NEWEST_FIRST, PEOPLE_ORDERS
+from .live.online_person import OnlinePerson
 from .queries import LIST_ORDERS
 from .roles import ADMIN, COMMUNITY_ROLES, MEMBER, MODERATOR, STRANGER, Access
-from .room_page import room_page, searched
 from .schemas import InvitationBody, JoinBody, RoleBody, columns, current_values
 from .services import community_services
 
@@ -37,13 +42,75 @@ bp = pages_blueprint("communities")
 
 ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin")}
 
+PEOPLE_PER_PAGE = 100
+"""Number of people per page."""
+
+PEOPLE = "people"
+"""The part of the page that its script requests when people come or go."""
+
 FROM_ROOM = "room"
 
 
 @bp.get("/communities/<community_id>")
 def community(community_id: str) -> Response:
     """Show the community: its numbers to members, or to anyone if they are public; to others how to join or log in."""
-    return room_page(ui.enter(community_id) if page_login.login() else ui.look_at(community_id))
+    return show(ui.enter(community_id) if page_login.login() else ui.look_at(community_id))
+
+
+def show(at: Access, problem: KoyJaboError | None = None) -> Response:
+    """Show the room. `problem` is the error of an action on this page."""
+    status = problem.status if problem else 200
+    if not at.may(MEMBER) and not at.community.public_count:
+        return ui.page("communities/outside", at, status, problem=problem)
+    if at.may(MODERATOR):
+        limits.count_report(at.account.id)
+        if request.args.get("part") == PEOPLE:
+            return make_response(render_template("communities/online_part.html", at=at, **_people(at)))
+    stats, clock = current()[Visits].community(at.scope).stats(), current().clock
+    values: dict[str, Any] = {
+        "stats": stats.as_object(),
+        "day": current()[DaysByHour].of(at.scope, stats.today),
+        "weekday": weekday(clock.today()),
+        "now_ms": clock.now_ms(),
+    }
+    if at.may(MODERATOR):
+        values |= _people(at)
+    else:
+        values["online"] = ui.online([at.community.id])[at.community.id]
+        if at.sees_people:
+            values |= ui.named(at)
+    values["is_notice_due"] = ui.take_notice(at)
+    if at.may(MEMBER):
+        values["peaks"] = current()[Peaks].get(at.scope)
+    return ui.page("communities/community", at, status, problem=problem, **values)
+
+
+def _people(at: Access) -> dict[str, Any]:
+    """The list of people, and the number of all people online. Raises InvalidInput."""
+    communities, search = community_services(), _search("order", PEOPLE_ORDERS, NEWEST_FIRST)
+    (online,), clock = communities.people.online(at.scope), current().clock
+    people = pagination.list_page(
+        partial(communities.people.page, at.scope, **search, reader=at.account.id), per_page=PEOPLE_PER_PAGE
+    )
+    if not online and at.is_member and outcome():  # such as the founder, whose socket opens with this page
+        online, founder = 1, OnlinePerson(at.account.id, at.account.name, clock.now_ms(), 1, at.account.appear_offline)
+        people = people._replace(items=(founder,), total=1)
+    roles = communities.members.roles(at.scope, [person.user_id for person in people.items])
+    last = None if online else communities.members.last_here(at.scope)
+    return {
+        "found": people,
+        "search": search,
+        "roles": roles,
+        "online": online,
+        "last_here": last and (last[0], clock.local(last[1])),
+        "now_ms": clock.now_ms(),
+    }
+
+
+def _search(name: str, allowed: Collection[str], default: str = "") -> dict[str, Any]:
+    """The search in the current request: a text, and the argument `name`, which must be one of `allowed`."""
+    value = request.args.get(name, "")
+    return {"text": request.args.get("query", "").strip(), name: value if value in allowed else default}
 
 
 @bp.get("/communities")
@@ -52,7 +119,7 @@ def list_communities() -> str:
     communities.
     """
     login = page_login.login()
-    account, search = login.account if login else STRANGER, searched("order", LIST_ORDERS, "mine")
+    account, search = login.account if login else STRANGER, _search("order", LIST_ORDERS, "mine")
     directory = community_services().directory
     listed = pagination.list_page(partial(directory.list, account, **search))
     shown = [access.community.id for access in listed.items if access.role or access.community.public_count]
@@ -96,7 +163,7 @@ def join_community(community_id: str) -> Response:
     try:
         membership, _is_new = community_services().members.join(account, community_id)
     except Forbidden as error:
-        return room_page(ui.enter(community_id), error)
+        return show(ui.enter(community_id), error)
     if body is not None and body.visitorId is not None:
         current().signals.visitor_identified.send(account.id, visitor_id=body.visitorId, environ=request.environ)
     return done(
@@ -116,7 +183,7 @@ def leave_community(community_id: str) -> Response:
         confirm(_removal(account, membership, url_for("pages_communities.community", community_id=community_id), ""))
         members.leave(account, community_id)
     except LastAdmin as error:
-        return room_page(ui.enter(community_id), error)
+        return show(ui.enter(community_id), error)
     return done(
         N_("You are no longer a member of %(name)s."),
         "pages_communities.list_communities",
@@ -220,7 +287,7 @@ def _show_members(
     refused: tuple[str, KoyJaboError] | None = None,
 ) -> Response:
     """Show the members. `refused` is the id of a member who was not changed, with the error."""
-    community_id, search = at.community.id, searched("role", COMMUNITY_ROLES)
+    community_id, search = at.community.id, _search("role", COMMUNITY_ROLES)
     services = community_services()
     read = partial(services.members.page, at.account, community_id, **search)
     listed = pagination.list_page(read, "pages_communities.members", community_id=community_id)

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from typing import NamedTuple, TypeAlias
 
+from sqlalchemy import select
+
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import (
     AccountDisabled,
@@ -20,6 +22,7 @@ from koyjabo.base.database.shared_lookups import SharedLookups
 from koyjabo.base.models import SITE
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts import queries as account_queries
+from koyjabo.people.audit.models import AccessVersion
 from .access_queries import AccessFacts, access_facts
 from .roles import ADMIN, MEMBER, is_lower
 
@@ -72,7 +75,7 @@ class Permissions:
         """A counter that increases whenever people appear offline or online, or a community begins or stops showing
         them to its members, on any server. Raises LedgerUnavailable.
         """
-        return self._database.read(account_queries.people_version)
+        return self._database.read(lambda session: session.scalars(select(AccessVersion.people)).one())
 
     def showing_people(self, communities: Collection[str]) -> set[str]:
         """The communities among these ids that show their members who is online. Raises LedgerUnavailable."""

@@ -12,6 +12,8 @@ from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import name_of
 from koyjabo.web.login import page_login
 from koyjabo.web.panel.pages import me
+from .live.online_person import OnlinePerson
+from .live.people_rooms import MAX_NAMED_MEMBERS
 from .roles import STRANGER, Access
 from .schemas import CommunityChangesBody, NewCommunityBody
 from .services import community_services
@@ -19,6 +21,8 @@ from .services import community_services
 MAX_CHOICES = 200
 """Maximum number of communities to choose from."""
 
+REFRESH_ACCEPT = "text/html"
+"""What a page accepts when it requests itself again, without being read (webkit/live.js)."""
 
 FLAGS = ("open", "listed", "count_anonymous", "public_count", "members_see_online")
 
@@ -81,6 +85,21 @@ def page(name: str, at: Access, status: int = 200, **values: Any) -> Response:
 def online(communities: list[str]) -> dict[str, int]:
     """The number of people online by community id. Callers check the permission."""
     return dict(zip(communities, community_services().people.online(*communities), strict=True))
+
+
+def named(at: Access) -> dict[str, Any]:
+    """The newest people, for a member, and the reader, whom this page will put online."""
+    account = at.account
+    named = community_services().people.first(at.scope, MAX_NAMED_MEMBERS, True, account.id)
+    you = OnlinePerson(account.id, account.name, current().clock.now_ms(), 1, account.appear_offline)
+    return {"named": named, "you": you if at.is_member else None}
+
+
+def take_notice(at: Access) -> bool:
+    """Whether the page has to tell its reader that members see who is online, which it does once."""
+    if not (at.sees_people and at.is_member) or request.headers.get("Accept") == REFRESH_ACCEPT:
+        return False
+    return community_services().members.take_notice(at.account, at.community.id)
 
 
 def choices(chosen: str = "") -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from koyjabo.base.models import SITE
 from koyjabo.communities.permissions import Permissions
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.visits import Visits
-from koyjabo.realtime.events import PANEL_ROOM, dashboard_room, visitors_room
+from koyjabo.realtime.events import PANEL_ROOM, dashboard_room, members_online_room, visitors_room
 from koyjabo.realtime.services import RealtimeServices
 from .dashboards import Dashboards
 from .member_room import MemberRoom
@@ -122,5 +122,5 @@ class Admission:
         self._rooms.dismiss(self.room_of(participant), participant.client)
         self._rooms.leave_view(participant.client)
         if participant.is_online:
-            self._people_rooms.dismiss(participant)
+            self._rooms.dismiss(members_online_room(participant.scope), participant.client)
             self._people.disconnect(participant)

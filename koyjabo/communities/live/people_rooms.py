@@ -6,6 +6,7 @@ They are separate from the rooms with the count, because watchers, and members w
 import json
 import time
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -21,61 +22,53 @@ from koyjabo.realtime.events import MembersOnline, members_online_room, visitors
 from koyjabo.realtime.room import RoomEvent
 from koyjabo.realtime.services import RealtimeServices
 from .online_people import OnlinePeople
-from .online_person import OnlinePerson
 from .participant import Participant
 from .participants import Participants
 
 MAX_NAMED_MEMBERS = 50
-MAX_PEOPLE_BYTES = 5_800
+MAX_PEOPLE_BYTES = 5_900
 """Maximum size of the people in an event as JSON, bytes. The whole event has at most 6 KB."""
-
-PEOPLE_INTERVAL_S = 1.0
 
 
 class PeopleRoom:
     """The source of one community's room. Call `read` before `first_event`."""
 
-    interval_s = PEOPLE_INTERVAL_S
+    interval_s = 1.0
     caused_by_visits = False
     is_relative = False
 
     def __init__(self, scope: Scope, rooms: "PeopleRooms", clock: Clock) -> None:
-        self.scope = scope
-        self._rooms = rooms
-        self._clock = clock
+        self._scope, self._rooms, self._clock = scope, rooms, clock
         self._event = MembersOnline(scope, (), 0, 0)
-        self._version = (0, 0)
-        self._due_ms = clock.elapsed_ms()
+        self._version, self._due_ms = (0, 0), 0
 
     @property
     def is_outdated(self) -> bool:
-        return self._version != self._rooms.version_of(self.scope)
+        return self._version != self._rooms.version_of(self._scope)
 
     @property
     def rest_s(self) -> float:
         """How long until the people may be read again, s."""
-        return (self._due_ms - self._clock.elapsed_ms()) / 1000
+        return max(0, self._due_ms - self._clock.elapsed_ms()) / 1000
 
     def read(self) -> None:
         """Read the people. Raises LedgerUnavailable."""
-        version = self._rooms.version_of(self.scope)
-        people = self._rooms.people_of(self.scope)
-        self._due_ms = self._clock.elapsed_ms() + round(PEOPLE_INTERVAL_S * 1000)
+        version, people = self._rooms.version_of(self._scope), self._rooms.people_of(self._scope)
         before, self._version = self._event, version
+        self._due_ms = self._clock.elapsed_ms() + round(self.interval_s * 1000)
         if people is None and not before.people:
             return  # it has been turned off, and the last event had no names
-        named = _fitting(people or [])
-        unnamed = max(0, self._rooms.count_of(self.scope) - len(named))
+        named, unnamed = people or ((), self._rooms.count_of(self._scope))
         if not before.revision or (named, unnamed) != (before.people, before.unnamed):
             revision = max(before.revision + 1, self._clock.now_ms())
-            self._event = MembersOnline(self.scope, named, unnamed, revision, self._clock.time_of(revision))
+            self._event = MembersOnline(self._scope, named, unnamed, revision, self._clock.time_of(revision))
 
     def first_event(self) -> RoomEvent:
         return self._event
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
         if self.is_outdated:
-            time.sleep(max(0.0, self.rest_s))
+            time.sleep(self.rest_s)
             try:
                 self.read()
             except LedgerUnavailable:
@@ -121,12 +114,8 @@ class PeopleRooms:
         participant.is_shown_people, name = True, members_online_room(participant.scope)
         self._rooms.admit(name, lambda: source, participant.client)
         if not participant.is_taken:
-            self.dismiss(participant)
+            self._rooms.dismiss(name, participant.client)
         self._rooms.refresh(name)  # others may not have what was read for this participant
-
-    def dismiss(self, participant: Participant) -> None:
-        """Remove a participant. Idempotent."""
-        self._rooms.dismiss(members_online_room(participant.scope), participant.client)
 
     def admit_where_on(self, participants: Iterable[Participant]) -> None:
         """Admit the participants in the room with the count whose community has turned it on. Waits. Raises
@@ -167,28 +156,21 @@ class PeopleRooms:
     def count_of(self, scope: Scope) -> int:
         return self._members.online(scope).count
 
-    def people_of(self, scope: Scope) -> list[OnlinePerson] | None:
-        """The newest people; None if the community does not show them. Waits. Raises LedgerUnavailable."""
+    def people_of(self, scope: Scope) -> tuple[tuple[dict[str, Any], ...], int] | None:
+        """The newest people, as events name them, and the number of all others; None if the community does not show
+        them. Waits. Raises LedgerUnavailable.
+        """
         if not self._permissions.showing_people({scope}):
             return None
-        return self._people.first(scope, MAX_NAMED_MEMBERS, is_newest_first=True)
+        people = [person.as_object() for person in self._people.first(scope, MAX_NAMED_MEMBERS, is_newest_first=True)]
+        for fields in people:
+            del fields["tabs"]
+        sizes = accumulate(len(json.dumps(fields)) + 1 for fields in people)
+        named = tuple(fields for fields, size in zip(people, sizes, strict=True) if size <= MAX_PEOPLE_BYTES)
+        return named, max(0, self.count_of(scope) - len(named))
 
     def _read_due(self, jobs: Sequence[Job[Scope, PeopleRoom]]) -> None:
         for job in jobs:
             job.result = source = self._sources.setdefault(job.item, PeopleRoom(job.item, self, self._clock))
-            if source.rest_s <= 0:
+            if not source.rest_s:
                 source.read()
-
-
-def _fitting(people: Iterable[OnlinePerson]) -> tuple[dict[str, Any], ...]:
-    """The first people, as an event names them, as far as they fit into MAX_PEOPLE_BYTES."""
-    named: list[dict[str, Any]] = []
-    size = 0
-    for person in people:
-        fields = person.as_object()
-        del fields["tabs"]
-        size += len(json.dumps(fields, separators=(",", ":"))) + 1
-        if size > MAX_PEOPLE_BYTES:
-            break
-        named.append(fields)
-    return tuple(named)

@@ -139,11 +139,6 @@ def access_version(session: Session) -> int:
     return session.execute(ACCESS_VERSION).scalar_one()
 
 
-def people_version(session: Session) -> int:
-    """A counter of changes to who is named as online."""
-    return session.execute(select(AccessVersion.people)).scalar_one()
-
-
 def change_password(
     session: Session, user: User, hashed: str, now_ms: int, browser_mark: str | None = None, kept_session_id: str = ""
 ) -> None:
