@@ -17,19 +17,10 @@ from .queries import IDS_PER_QUERY, IS_NOT_ARCHIVED
 Item = TypeVar("Item")
 
 
-COMMUNITY_COLUMNS = (
-    Community.id,
-    Community.is_listed,
-    Community.public_count,
-    Community.members_see_online,
-    Community.ref,
-)
-
-
 class AccessFacts(NamedTuple):
     sessions: dict[str, Family]  # only active ones
     users: dict[str, str]  # their role on the site; only users that are not disabled
-    communities: dict[str, Row[str, bool, bool, bool, str | None]]  # the columns of COMMUNITY_COLUMNS
+    communities: dict[str, Row[str, bool, bool, str | None]]  # their `is_listed`, `public_count` and `ref`
     roles: dict[tuple[str, str], str]  # by community and user
 
 
@@ -43,7 +34,7 @@ def access_facts(
     if policy != "none":
         live = live.join(User, User.id == LoginSession.user_id).where(*permitted(policy))
     enabled = select(User.id, User.is_admin, User.is_viewer).where(User.disabled_ms.is_(None))
-    active = select(*COMMUNITY_COLUMNS).where(IS_NOT_ARCHIVED)
+    active = select(Community.id, Community.is_listed, Community.public_count, Community.ref).where(IS_NOT_ARCHIVED)
     facts = AccessFacts({}, {}, {}, {})
     for ids in _chunks(sessions):
         rows = session.execute(live.where(LoginSession.id.in_(ids)))

@@ -32,7 +32,6 @@ from koyjabo.web.pages import pagination
 from koyjabo.web.pages.flash import Undo, done, outcome
 from . import ui
 from .live.online_people import NEWEST_FIRST, PEOPLE_ORDERS
-from .live.online_person import OnlinePerson
 from .queries import LIST_ORDERS
 from .roles import ADMIN, COMMUNITY_ROLES, MEMBER, MODERATOR, STRANGER, Access
 from .schemas import InvitationBody, JoinBody, RoleBody, columns, current_values
@@ -93,8 +92,7 @@ def _people(at: Access) -> dict[str, Any]:
         partial(communities.people.page, at.scope, **search, reader=at.account.id), per_page=PEOPLE_PER_PAGE
     )
     if not online and at.is_member and outcome():  # such as the founder, whose socket opens with this page
-        online, founder = 1, OnlinePerson(at.account.id, at.account.name, clock.now_ms(), 1, at.account.appear_offline)
-        people = people._replace(items=(founder,), total=1)
+        online, people = 1, people._replace(items=(ui.you(at),), total=1)
     roles = communities.members.roles(at.scope, [person.user_id for person in people.items])
     last = None if online else communities.members.last_here(at.scope)
     return {

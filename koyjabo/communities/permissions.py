@@ -23,6 +23,7 @@ from koyjabo.base.models import SITE
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts import queries as account_queries
 from koyjabo.people.audit.models import AccessVersion
+from koyjabo.people.models import Community
 from .access_queries import AccessFacts, access_facts
 from .roles import ADMIN, MEMBER, is_lower
 
@@ -45,7 +46,6 @@ class RequiredAccess(NamedTuple):
     community_id: str
     role: str  # the lowest sufficient role
     by_token: RolesByToken | None = None  # for a person from another system, who has no session
-    shows_people: bool = False  # granted: the community shows its members who is online
 
     @classmethod
     def of_panel(cls, session_id: str, user_id: str) -> "RequiredAccess":
@@ -77,10 +77,10 @@ class Permissions:
         """
         return self._database.read(lambda session: session.scalars(select(AccessVersion.people)).one())
 
-    def showing_people(self, communities: Collection[str]) -> set[str]:
-        """The communities among these ids that show their members who is online. Raises LedgerUnavailable."""
-        facts = self._database.read(access_facts, (), (), communities, self._settings.require_two_factor)
-        return {row.id for row in facts.communities.values() if row.members_see_online}
+    def shows_people(self, community_id: str) -> bool:
+        """Whether a community shows its members who is online. Raises LedgerUnavailable."""
+        query = select(Community.members_see_online).where(Community.id == community_id)
+        return bool(self._database.read(lambda session: session.scalar(query)))
 
     def check(self, needed: RequiredAccess, refresh_id: str | None = None) -> RequiredAccess:
         """The access to grant: `needed`, or a watcher's access for people who are not members. Raises Unauthenticated,
@@ -100,8 +100,6 @@ class Permissions:
         facts, now_ms = self._look_up([needed for needed, _ in (job.item for job in jobs)]), self._clock.now_ms()
         for job in jobs:
             needed, refresh_id = job.item
-            community = facts.communities.get(needed.community_id)
-            needed = needed._replace(shows_people=community is not None and community.members_see_online)
             job.result, job.error = needed, _problem(needed, facts, refresh_id, now_ms)
             if job.error is not None and needed.role == MEMBER:
                 job.result = needed._replace(role=WATCHER)

@@ -89,10 +89,14 @@ def online(communities: list[str]) -> dict[str, int]:
 
 def named(at: Access) -> dict[str, Any]:
     """The newest people, for a member, and the reader, whom this page will put online."""
+    named = community_services().people.first(at.scope, MAX_NAMED_MEMBERS, True, at.account.id)
+    return {"named": named, "you": you(at) if at.is_member else None}
+
+
+def you(at: Access) -> OnlinePerson:
+    """The reader, as if online from now on."""
     account = at.account
-    named = community_services().people.first(at.scope, MAX_NAMED_MEMBERS, True, account.id)
-    you = OnlinePerson(account.id, account.name, current().clock.now_ms(), 1, account.appear_offline)
-    return {"named": named, "you": you if at.is_member else None}
+    return OnlinePerson(account.id, account.name, current().clock.now_ms(), 1, account.appear_offline)
 
 
 def take_notice(at: Access) -> bool:

@@ -38,11 +38,9 @@ class RoomManager(PubSubManager, LocalFanout):
             super().initialize()
             self._bus.start(self._received.put)
 
-    def emit(self, event: str, data: Any, *values: Any, ignore_queue: bool = False, **options: Any) -> None:
-        if ignore_queue:  # python-socketio would drop the revision
-            LocalFanout.emit(self, event, data, *values, **options)
-        else:
-            super().emit(event, data, *values, **options)
+    def emit(self, *values: Any, ignore_queue: bool = False, **options: Any) -> None:
+        # For this worker, python-socketio would drop the revision.
+        (LocalFanout if ignore_queue else PubSubManager).emit(self, *values, **options)
 
     def _publish(self, data: dict[str, Any]) -> None:
         self._bus.send_to_queue(self.json.dumps(data))

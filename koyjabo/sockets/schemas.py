@@ -58,12 +58,6 @@ class VisitorLeftEvent(CountEvent):
     change: Literal[-1]
 
 
-class NamedMember(BaseModel):
-    user_id: str
-    name: str
-    since: str = Field(examples=["2025-12-16T04:48:38.412Z"])
-
-
 class MembersOnlineEvent(BaseModel):
     """Who is online, if `members_see_online` is true. Sent after the first `visitor_count`, and on changes, at most
     once a second. Not sent to watchers.
@@ -71,7 +65,7 @@ class MembersOnlineEvent(BaseModel):
 
     type: Literal["members_online"]
     community_id: str
-    people: list[NamedMember] = Field(description="at most 50, newest first", max_length=50)
+    people: list[dict[str, str]] = Field(description="at most 50, newest first: `user_id`, `name`, `since`")
     unnamed: int = Field(description="members online who are not in `people`")
     revision: int = Field(description="increases with every event; time in ms since 1970", examples=[1765860518412])
     timestamp: str = Field(examples=["2025-12-16T04:48:38.412Z"])

@@ -49,15 +49,13 @@ class Admission:
         Raises the error for a missing permission, even if it is revoked during the call; LedgerUnavailable.
         """
         self._participants.add(participant)  # before the check, so that any later revocation ends it
-        value, people_version = None, self._people_rooms.version
+        value = None
         try:
             while participant.is_in_doubt:
                 participant.is_in_doubt = False
                 participant.access = self._permissions.check(participant.access, participant.refresh_id)
             participant.is_checked = True
             value = self._let_in(participant) if participant.is_taken else None
-            if people_version != self._people_rooms.version:
-                self._people_rooms.admit_where_on([participant])
         finally:
             if value is None or not participant.is_taken:
                 value = None
@@ -108,14 +106,11 @@ class Admission:
             self._people.connect(participant, live_stats.snapshot.epoch)
         else:
             self._people.online(scope)  # wait until the number is known
-        shows_people = participant.is_online and participant.access.shows_people
-        people = self._people_rooms.current(scope) if shows_people else None  # first, because this waits
         if not participant.is_taken:
             return None
         new_room = partial(self._member_room, live_stats)
         value = self._rooms.admit(self.room_of(participant), new_room, participant.client)
-        if people is not None:
-            self._people_rooms.admit(participant, people)
+        self._people_rooms.admit([participant])
         return value
 
     def _clear(self, participant: Participant) -> None:

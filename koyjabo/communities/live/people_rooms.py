@@ -6,6 +6,8 @@ They are separate from the rooms with the count, because watchers, and members w
 import json
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import Any
 from weakref import WeakValueDictionary
@@ -37,10 +39,11 @@ class PeopleRoom:
     caused_by_visits = False
     is_relative = False
 
-    def __init__(self, scope: Scope, rooms: "PeopleRooms", clock: Clock) -> None:
-        self._scope, self._rooms, self._clock = scope, rooms, clock
+    def __init__(self, scope: Scope, rooms: "PeopleRooms") -> None:
+        self._scope, self._rooms = scope, rooms
         self._event = MembersOnline(scope, (), 0, 0)
         self._version, self._due_ms = (0, 0), 0
+        self.is_shown = False
 
     @property
     def is_outdated(self) -> bool:
@@ -49,19 +52,20 @@ class PeopleRoom:
     @property
     def rest_s(self) -> float:
         """How long until the people may be read again, s."""
-        return max(0, self._due_ms - self._clock.elapsed_ms()) / 1000
+        return max(0, self._due_ms - self._rooms.clock.elapsed_ms()) / 1000
 
     def read(self) -> None:
-        """Read the people. Raises LedgerUnavailable."""
-        version, people = self._rooms.version_of(self._scope), self._rooms.people_of(self._scope)
-        before, self._version = self._event, version
-        self._due_ms = self._clock.elapsed_ms() + round(self.interval_s * 1000)
-        if people is None and not before.people:
-            return  # it has been turned off, and the last event had no names
-        named, unnamed = people or ((), self._rooms.count_of(self._scope))
-        if not before.revision or (named, unnamed) != (before.people, before.unnamed):
-            revision = max(before.revision + 1, self._clock.now_ms())
-            self._event = MembersOnline(self._scope, named, unnamed, revision, self._clock.time_of(revision))
+        """Read whether the community shows people, and the people. Raises LedgerUnavailable."""
+        scope, rooms, before = self._scope, self._rooms, self._event
+        version, is_shown = rooms.version_of(scope), rooms.permissions.shows_people(scope)
+        named = rooms.people_of(scope) if is_shown else ()
+        self._version, self.is_shown = version, is_shown
+        self._due_ms = rooms.clock.elapsed_ms() + round(self.interval_s * 1000)
+        unnamed = max(0, rooms.members.online(scope).count - len(named))
+        is_news = (named, unnamed) != (before.people, before.unnamed) or not before.revision
+        if is_news and (is_shown or before.people):  # after it has been turned off, one event without names
+            revision = max(before.revision + 1, rooms.clock.now_ms())
+            self._event = MembersOnline(scope, named, unnamed, revision, rooms.clock.time_of(revision))
 
     def first_event(self) -> RoomEvent:
         return self._event
@@ -79,98 +83,81 @@ class PeopleRoom:
         """Do nothing: the room follows the online count."""
 
 
+@dataclass(eq=False)
 class PeopleRooms:
     """The open rooms on this worker."""
 
-    def __init__(
-        self,
-        realtime: RealtimeServices,
-        members: OnlineMembers,
-        people: OnlinePeople,
-        participants: Participants,
-        permissions: Permissions,
-        runtime: Runtime,
-        clock: Clock,
-    ) -> None:
-        self._rooms, self._fanout = realtime.rooms, realtime.fanout
-        self._members = members
-        self._people = people
-        self._participants = participants
-        self._permissions = permissions
-        self._runtime = runtime
-        self._clock = clock
-        self.version = -1  # of `Permissions.people_version`
-        self._sources: WeakValueDictionary[Scope, PeopleRoom] = WeakValueDictionary()
-        self._reads: SharedLookups[Scope, PeopleRoom] = SharedLookups(runtime, self._read_due)
+    realtime: RealtimeServices
+    members: OnlineMembers
+    people: OnlinePeople
+    participants: Participants
+    permissions: Permissions
+    runtime: Runtime
+    clock: Clock
+    version: int = -1  # of `Permissions.people_version`
 
-    def current(self, scope: Scope) -> PeopleRoom:
-        """A source that has been read within the last second. Waits. Raises LedgerUnavailable."""
-        return self._reads.ask(scope)
+    @cached_property
+    def _sources(self) -> "WeakValueDictionary[Scope, PeopleRoom]":
+        return WeakValueDictionary()
 
-    def admit(self, participant: Participant, source: PeopleRoom) -> None:
-        """Admit a participant, and send them the people. Idempotent."""
-        if participant.is_shown_people:
-            return
-        participant.is_shown_people, name = True, members_online_room(participant.scope)
-        self._rooms.admit(name, lambda: source, participant.client)
-        if not participant.is_taken:
-            self._rooms.dismiss(name, participant.client)
-        self._rooms.refresh(name)  # others may not have what was read for this participant
+    @cached_property
+    def _reads(self) -> "SharedLookups[Scope, PeopleRoom]":
+        return SharedLookups(self.runtime, self._read_due)
 
-    def admit_where_on(self, participants: Iterable[Participant]) -> None:
-        """Admit the participants in the room with the count whose community has turned it on. Waits. Raises
-        LedgerUnavailable.
+    def admit(self, participants: Iterable[Participant]) -> None:
+        """Admit the participants in the room with the count whose community shows people, and send them the people.
+        Idempotent. Waits.
         """
-        counted = self._fanout.members_of
+        counted, rooms = self.realtime.fanout.members_of, self.realtime.rooms
         online = [one for one in participants if one.is_online and one.client in counted(visitors_room(one.scope))]
-        shown = self._permissions.showing_people({one.scope for one in online})
+        try:
+            sources = {scope: self._reads.ask(scope) for scope in {one.scope for one in online}}
+        except LedgerUnavailable:
+            self.version = -1  # the next tick tries again
+            return
         for one in online:
-            if one.scope in shown:
-                self.admit(one, self.current(one.scope))
+            source, name = sources[one.scope], members_online_room(one.scope)
+            if not source.is_shown or one.is_shown_people:
+                continue
+            one.is_shown_people = True
+            rooms.admit(name, lambda source=source: source, one.client)  # type: ignore[misc]
+            if not one.is_taken:
+                rooms.dismiss(name, one.client)
 
     def recheck_soon(self, _: object = None) -> None:
-        self._runtime.start_task(self.recheck)
+        self.runtime.start_task(self.recheck)
 
     def recheck(self) -> None:
         """Follow changes on any worker: who is online, who appears offline, and which communities show names. Call
         this every second. Waits.
         """
-        participants = self._participants.all()
-        if not participants:
-            return
+        participants = self.participants.all()
         try:
-            version = self._permissions.people_version()
-            if version != self.version:
-                self.version = version
-                self.admit_where_on(participants)
+            version = self.permissions.people_version() if participants else self.version
         except LedgerUnavailable:
-            self.version = -1  # the next tick tries again
-        for room, source in self._rooms.with_source(PeopleRoom):
+            return  # the next tick tries again
+        if version != self.version:
+            self.version = version
+            self.admit(participants)
+        for room, source in self.realtime.rooms.with_source(PeopleRoom):
             if source.is_outdated:
                 room.changed()
 
     def version_of(self, scope: Scope) -> tuple[int, int]:
         """Changes whenever a community's people or their names may have changed. Does not wait."""
-        return self._members.online(scope).version, self.version
+        return self.members.online(scope).version, self.version
 
-    def count_of(self, scope: Scope) -> int:
-        return self._members.online(scope).count
-
-    def people_of(self, scope: Scope) -> tuple[tuple[dict[str, Any], ...], int] | None:
-        """The newest people, as events name them, and the number of all others; None if the community does not show
-        them. Waits. Raises LedgerUnavailable.
-        """
-        if not self._permissions.showing_people({scope}):
-            return None
-        people = [person.as_object() for person in self._people.first(scope, MAX_NAMED_MEMBERS, is_newest_first=True)]
+    def people_of(self, scope: Scope) -> tuple[dict[str, Any], ...]:
+        """The newest people, as events name them. Waits. Raises LedgerUnavailable."""
+        people = [person.as_object() for person in self.people.first(scope, MAX_NAMED_MEMBERS, is_newest_first=True)]
         for fields in people:
             del fields["tabs"]
         sizes = accumulate(len(json.dumps(fields)) + 1 for fields in people)
-        named = tuple(fields for fields, size in zip(people, sizes, strict=True) if size <= MAX_PEOPLE_BYTES)
-        return named, max(0, self.count_of(scope) - len(named))
+        return tuple(fields for fields, size in zip(people, sizes, strict=True) if size <= MAX_PEOPLE_BYTES)
 
     def _read_due(self, jobs: Sequence[Job[Scope, PeopleRoom]]) -> None:
         for job in jobs:
-            job.result = source = self._sources.setdefault(job.item, PeopleRoom(job.item, self, self._clock))
+            job.result = source = self._sources.setdefault(job.item, PeopleRoom(job.item, self))
             if not source.rest_s:
                 source.read()
+                self.realtime.rooms.refresh(members_online_room(job.item))  # for those who are in it

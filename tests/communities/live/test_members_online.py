@@ -47,7 +47,10 @@ def shown(founder) -> str:
 
 def clients_of(server: Server, community: str, token: str | None) -> list[Any]:
     """A client of each transport."""
-    return [*(kind(server.port, community, token) for kind in KINDS), StreamListener(server.port, of_community(community), token)]
+    return [
+        *(kind(server.port, community, token) for kind in KINDS),
+        StreamListener(server.port, of_community(community), token),
+    ]
 
 
 def newest(client: Any) -> dict[str, Any] | None:
@@ -113,7 +116,11 @@ def test_nobody_but_members_gets_names_and_nobody_where_it_is_off(server, founde
 def test_open_sockets_on_both_workers_follow_the_switch_within_a_second(server, founder, community):
     ayesha, babul = members(server, community, 2)
     with ExitStack() as stack:
-        clients = [stack.enter_context(client) for one in (ayesha, babul) for client in clients_of(server, community, one.token)]
+        clients = [
+            stack.enter_context(client)
+            for one in (ayesha, babul)
+            for client in clients_of(server, community, one.token)
+        ]
         clients[0].wait_for_count(2)
         founder.call("PATCH", f"{PATH}/{community}", {"members_see_online": True})
         for client in clients:
@@ -148,7 +155,10 @@ def test_a_person_who_appears_offline_is_counted_and_named_to_nobody_else(server
         assert "appears_offline" not in babul.call("GET", f"{online}?query={ayesha.name}")[0]
         assert founder.call("GET", f"{PATH}/{shown}/visitors/realtime")["current_online"] == 2
         wait_until(
-            lambda: [one["user_id"] for one in dashboard.of_type("dashboard_update")[-1].event["data"]["people"]] == [ayesha.id],
+            lambda: (
+                [one["user_id"] for one in dashboard.of_type("dashboard_update")[-1].event["data"]["people"]]
+                == [ayesha.id]
+            ),
             "the dashboard does not name them",
         )
         assert dashboard.of_type("dashboard_update")[-1].event["data"]["realtime_count"] == 2
