@@ -16,7 +16,6 @@ Table of this module (every list, for each state of the community, reader and pe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 

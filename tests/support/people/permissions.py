@@ -88,7 +88,8 @@ LEAST = {
     ADMIN: """
         api_communities.change_community api_communities.delete_community api_communities.invite_member
         api_communities.set_role api_communities.remove_member
-        pages_communities.community_settings pages_communities.change_community pages_communities.confirm_deletion pages_communities.delete_community
+        pages_communities.community_settings pages_communities.change_community
+        pages_communities.confirm_deletion pages_communities.delete_community
         pages_communities.invite_member pages_communities.set_role pages_communities.remove_member
         pages_communities.revoke_invitation
     """,
