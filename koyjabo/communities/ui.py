@@ -21,9 +21,6 @@ from .services import community_services
 MAX_CHOICES = 200
 """Maximum number of communities to choose from."""
 
-REFRESH_ACCEPT = "text/html"
-"""What a page accepts when it requests itself again, without being read (webkit/live.js)."""
-
 FLAGS = ("open", "listed", "count_anonymous", "public_count", "members_see_online")
 
 
@@ -101,7 +98,8 @@ def you(at: Access) -> OnlinePerson:
 
 def take_notice(at: Access) -> bool:
     """Whether the page has to tell its reader that members see who is online, which it does once."""
-    if not (at.sees_people and at.is_member) or request.headers.get("Accept") == REFRESH_ACCEPT:
+    # Scripts that refresh a page do not show what was not there before.
+    if not (at.sees_people and at.is_member and request.headers.get("Sec-Fetch-Dest", "document") == "document"):
         return False
     return community_services().members.take_notice(at.account, at.community.id)
 
