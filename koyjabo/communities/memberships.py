@@ -87,8 +87,8 @@ class Memberships(Changes):
         mine = Membership.community_id == community_id, Membership.user_id == account.id, Membership.is_notice_due
         if not self._database.read(lambda session: session.scalar(select(Membership.role).where(*mine))):
             return False
-        told = update(Membership).where(*mine).values(is_notice_due=False)
-        return bool(self._database.write(lambda session: changed_rows(session, told)))
+        shown = update(Membership).where(*mine).values(is_notice_due=False)
+        return bool(self._database.write(lambda session: changed_rows(session, shown)))
 
     def page(
         self, account: Account, community_id: str, start: int, count: int, text: str = "", role: str = ""

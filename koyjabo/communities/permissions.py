@@ -3,8 +3,6 @@
 from collections.abc import Collection
 from typing import NamedTuple, TypeAlias
 
-from sqlalchemy import select
-
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import (
     AccountDisabled,
@@ -22,8 +20,7 @@ from koyjabo.base.database.shared_lookups import SharedLookups
 from koyjabo.base.models import SITE
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts import queries as account_queries
-from koyjabo.people.audit.models import AccessVersion
-from koyjabo.people.models import Community
+from . import access_queries
 from .access_queries import AccessFacts, access_facts
 from .roles import ADMIN, MEMBER, is_lower
 
@@ -75,12 +72,11 @@ class Permissions:
         """A counter that increases whenever people appear offline or online, or a community begins or stops showing
         them to its members, on any server. Raises LedgerUnavailable.
         """
-        return self._database.read(lambda session: session.scalars(select(AccessVersion.people)).one())
+        return self._database.read(access_queries.people_version)
 
     def shows_people(self, community_id: str) -> bool:
         """Whether a community shows its members who is online. Raises LedgerUnavailable."""
-        query = select(Community.members_see_online).where(Community.id == community_id)
-        return bool(self._database.read(lambda session: session.scalar(query)))
+        return self._database.read(access_queries.shows_people, community_id)
 
     def check(self, needed: RequiredAccess, refresh_id: str | None = None) -> RequiredAccess:
         """The access to grant: `needed`, or a watcher's access for people who are not members. Raises Unauthenticated,

@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import update
-
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
 from .log import Actor, Subject, actor
-from .models import AccessVersion
-from .queries import record_revocation
+from .queries import record_revocation, record_shown_people
 
 Result = TypeVar("Result")
 Params = ParamSpec("Params")
@@ -46,7 +43,7 @@ class Transaction:
 
     def show_others(self, whose: str) -> None:
         """Record that other people are named as online, because of a user or in a community. Call it like `revoke`."""
-        self.session.execute(update(AccessVersion).values(people=AccessVersion.people + 1))
+        record_shown_people(self.session)
         self.revoke(whose)
 
 

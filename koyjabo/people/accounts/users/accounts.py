@@ -212,16 +212,12 @@ class Accounts(Changes):
         return Login(user.account, session_id) if user else None
 
     def browser_mark(self, email: str) -> str:
-        """The mark of a user's familiar browsers; "" for an unknown email. Takes equally long for known and unknown
-        emails.
-        """
+        """The mark of a user's familiar browsers; "" for an unknown email. Takes equally long for all emails."""
         user = self._find(email)
         return browser_mark_of(user) if user else ""
 
     def names(self, user_ids: Collection[str]) -> dict[str, tuple[str, bool]]:
-        """Each user's name, and whether they appear offline, by id; unknown ids are missing. Meant for about 1,000 ids
-        at a time.
-        """
+        """Names by id, and whether the user appears offline; unknown ids are missing. Meant for about 1,000 ids."""
         query = select(User.id, User.name, User.appear_offline).where(User.id.in_(user_ids))
         rows = self._database.read(lambda session: session.execute(query).all()) if user_ids else []
         return {row.id: (row.name, row.appear_offline) for row in rows}
@@ -303,9 +299,7 @@ class Accounts(Changes):
         return True
 
     def make_up_admin(self) -> str | None:
-        """Create an admin with the PLACEHOLDER email if there is no user. Returns its generated password; None if this
-        process did not create it.
-        """
+        """Create an admin with the PLACEHOLDER email, and return its password. None if this process did not."""
         password = secrets.token_urlsafe(12)
         has_users = self._database.read(lambda session: session.scalar(select(exists().where(queries.HAS_ACCOUNT))))
         if has_users or not self.ensure_admin(PLACEHOLDER_EMAIL, password):
