@@ -94,7 +94,7 @@ class CommunitiesByRef(Changes):
         name: str,
         appear_offline: bool | None = None,
     ) -> tuple[Membership, str | None]:
-        """Give a person a role and a name, and make them appear offline if told so, in all communities. Returns what
+        """Give a person a role and a name, and, in all communities, let them appear offline or not. Returns what
         `Memberships.set_role` returns. Idempotent.
         """
         community = _managed(tx, account, community_id)

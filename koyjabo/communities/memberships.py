@@ -83,7 +83,7 @@ class Memberships(Changes):
         return (row.name, row.began_s + (row.slots.bit_length() - 1) * SLOT_S) if row else None
 
     def take_notice(self, account: Account, community_id: str) -> bool:
-        """Whether the member has to be told that members see who is online; if so, this is the only time."""
+        """Whether the member has to read that members see who is online. Returns True once."""
         mine = Membership.community_id == community_id, Membership.user_id == account.id, Membership.is_notice_due
         if not self._database.read(lambda session: session.scalar(select(Membership.role).where(*mine))):
             return False

@@ -97,7 +97,7 @@ def you(at: Access) -> OnlinePerson:
 
 
 def take_notice(at: Access) -> bool:
-    """Whether the page has to tell its reader that members see who is online, which it does once."""
+    """Whether the page has to say that members see who is online. Returns True once for each member."""
     # Scripts that refresh a page do not show what was not there before.
     if not (at.sees_people and at.is_member and request.headers.get("Sec-Fetch-Dest", "document") == "document"):
         return False

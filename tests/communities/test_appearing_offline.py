@@ -1,4 +1,4 @@
-"""Who is named as online on pages and in lists, and what people are told about it. Sockets are in
+"""Who is named as online on pages and in lists, and what pages say about it. Sockets are in
 `live/test_members_online.py`.
 """
 
@@ -83,7 +83,7 @@ def test_the_room_names_people_to_members_only_where_it_is_on(site, cast, reader
     assert (named(page), "/remove" in page, 'role="search"' in page) == (["Admin"], False, False)
 
 
-def test_who_appears_offline_is_named_on_no_page_but_their_own(site, cast, readers, shown, hidden):
+def test_a_person_who_appears_offline_is_named_only_on_their_own_page(site, cast, readers, shown, hidden):
     online(site, shown, cast["admin"], hidden)
     for who in ("member", "moderator", "site_admin"):
         page = readers[who].get(path_of(shown))
@@ -101,7 +101,7 @@ def test_who_appears_offline_is_named_on_no_page_but_their_own(site, cast, reade
         )
 
 
-def test_the_last_member_here_is_one_who_does_not_appear_offline(site, cast, readers, hidden):
+def test_the_last_member_here_is_never_a_person_who_appears_offline(site, cast, readers, hidden):
     community = cast.community()
     for hours_ago, who in ((0, hidden), (2, cast["member"])):
         site.services[Reports].attend(community, [who.id], site.time() - 3_600_000 * hours_ago)
@@ -117,7 +117,7 @@ def test_programs_find_a_person_who_appears_offline_only_by_asking_about_them(si
     assert [one["user_id"] for one in visitor_tracker.get_visitor_list(shown)] == [cast["admin"].id]
 
 
-def test_members_who_joined_before_are_told_once_that_names_are_shown(cast, readers):
+def test_the_room_says_once_that_names_are_shown_to_members_who_joined_before(cast, readers):
     community = cast.community()
     path = path_of(community)
     cast["admin"].patch(f"{PATH}/{community}", json={"members_see_online": True})

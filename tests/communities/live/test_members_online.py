@@ -92,7 +92,7 @@ def test_members_on_all_transports_see_names_come_and_go_where_it_is_on(server, 
             assert revisions == sorted(set(revisions))
 
 
-def test_nobody_but_members_gets_names_and_nobody_where_it_is_off(server, founder):
+def test_watchers_and_members_where_it_is_off_get_no_names(server, founder):
     community = founder.found(public_count=True, members_see_online=True)
     member, stranger = Member(server).join(community), Member(server)
     off = founder.found()
@@ -133,7 +133,7 @@ def test_open_sockets_on_both_workers_follow_the_switch_within_a_second(server, 
         assert all(newest(client)["unnamed"] == 2 for client in clients), "no event while it is off"
 
 
-def test_a_person_who_appears_offline_is_counted_and_named_to_nobody_else(server, founder, shown):
+def test_a_person_who_appears_offline_is_counted_and_not_named_to_others(server, founder, shown):
     ayesha, babul = members(server, shown, 2)
     online = f"{PATH}/{shown}/visitors/online"
     with ExitStack() as stack:
