@@ -135,7 +135,8 @@ def change(person, **fields):
 def test_a_change_of_the_name_needs_the_password_and_changes_no_other_field(site, ayesha):
     answer = change(ayesha, name="  Ayesha   Siddiqua ", email=None)
     assert answer.status_code == 200
-    assert answer.json == {"id": ayesha.id, "email": "ayesha@example.com", "name": "Ayesha Siddiqua", "is_admin": False}
+    account = {"id": ayesha.id, "email": "ayesha@example.com", "name": "Ayesha Siddiqua", "is_admin": False}
+    assert answer.json == account | {"appear_offline": False}
     assert ayesha.get(ME).json == answer.json
     assert site.rows("SELECT action, details FROM audit_log ORDER BY id DESC LIMIT 1") == [
         ("user.change", '{"fields": "name"}')

@@ -48,6 +48,11 @@ class UserResponse(BaseModel):
     email: str
     name: str
     is_admin: bool = Field(description="site admin, and thereby an admin of every community")
+
+
+class OwnAccountResponse(UserResponse):
+    """Your own account."""
+
     appear_offline: bool = Field(description=APPEAR_OFFLINE)
 
 
