@@ -35,7 +35,7 @@ def test_a_signup_returns_the_account_and_logs_it_in(site):
     user = answer.json["user"]
     assert user == {"id": str(UUID(user["id"])), "email": "ayesha@example.com", "name": "Ayesha", "is_admin": False}
     me = bare(site).get(ME, headers={"Authorization": f"Bearer {answer.json['access_token']}"})
-    assert (me.status_code, me.json, me.headers["Cache-Control"]) == (200, user, "no-store")
+    assert (me.status_code, me.json, me.headers["Cache-Control"]) == (200, user | {"appear_offline": False}, "no-store")
 
 
 def test_a_login_finds_the_account_in_any_spelling_of_the_email(site):
