@@ -14,6 +14,7 @@ from .event_streams import COMMUNITY_STREAM, SITE_STREAM
 from .schemas import (
     CommunityUpdateEvent,
     LostRightEvent,
+    MembersOnlineEvent,
     MessageEvent,
     VisitorCountEvent,
     VisitorJoinedEvent,
@@ -34,7 +35,7 @@ STREAM_HEADERS = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
 
 COMMUNITY_EVENTS = (
     *(VisitorCountEvent, VisitorJoinedEvent, VisitorLeftEvent, CommunityUpdateEvent),
-    *(MessageEvent, LostRightEvent),
+    *(MembersOnlineEvent, MessageEvent, LostRightEvent),
 )
 
 

@@ -56,7 +56,7 @@ class Palette(NamedTuple):
             f"--{name.replace('_', '-')}:light-dark({shade.light},{shade.dark});"
             for name, shade in zip(self._fields, self, strict=True)
         )
-        return f":root{{{tokens}--now:var(--ink)}}"
+        return f":root{{{tokens}--now:var(--disc-fill)}}"
 
 
 DEFAULT_PALETTE = Palette(

@@ -71,3 +71,7 @@ def test_the_style_sheets_have_the_colours_of_the_default_palette():
 
 def full(colour: str) -> str:
     return colour if len(colour) == 7 else "#" + "".join(2 * digit for digit in colour[1:])
+
+
+def test_the_running_hour_of_a_site_with_its_own_colour_has_the_colour_of_its_disc():
+    assert "--now:var(--disc-fill)" in palette_of("#ff8c00").style()

@@ -54,7 +54,7 @@ LEAST = {
         pages_personal_data.account pages_personal_data.change_password pages_login.log_out pages_account.end_session
         pages_account.end_other_sessions
         pages_account.verify_email pages_account.do_verify_email pages_account.send_verification
-        pages_weekly_report.choose_mails
+        pages_weekly_report.choose_mails pages_account.choose_presence
         pages_communities.accept_invitation pages_communities.decline_invitation pages_communities.invitation_code
         pages_communities.new_community pages_communities.create_community pages_communities.join_community
     """,
@@ -78,7 +78,7 @@ LEAST = {
     MODERATOR: """
         api_communities.who_is_online api_community_refs.broadcast api_community_refs.disconnect
         api_shares.list_shares api_shares.end_share
-        pages_community_reports.community_reports pages_communities.community_settings
+        pages_community_reports.community_reports
         pages_community_shares.community_shares pages_community_shares.new_share
         pages_community_shares.create_share pages_community_shares.end_share
         api_reports.community_report_summary api_reports.community_report_timeline
@@ -88,7 +88,8 @@ LEAST = {
     ADMIN: """
         api_communities.change_community api_communities.delete_community api_communities.invite_member
         api_communities.set_role api_communities.remove_member
-        pages_communities.change_community pages_communities.confirm_deletion pages_communities.delete_community
+        pages_communities.community_settings pages_communities.change_community
+        pages_communities.confirm_deletion pages_communities.delete_community
         pages_communities.invite_member pages_communities.set_role pages_communities.remove_member
         pages_communities.revoke_invitation
     """,
