@@ -27,7 +27,7 @@ MAX_DARK_GROUND = 0.36
 MILESTONE_TILE = "#e4e4e4"
 """The darkest part of a tile at a milestone (counting/hero.css)."""
 
-LIGHT_SURFACES = (0.952, 0.976, 1)
+LIGHT_SURFACES = (0.948, 0.972, 1)
 DARK_SURFACES = (0.155, 0.18, 0.22, 0.265)
 """Lightness of `--sunken` to `--overlay`."""
 
@@ -87,7 +87,7 @@ DEFAULT_PALETTE = Palette(
     on_accent=Shade(WHITE, "#05261a"),
     accent_soft=Shade("#dbefe6", "#11372a"),
     series=Shade("#006a4e", "#2fa773"),
-    tint=Shade("#cfe6da", "#1a4233"),
+    tint=Shade("#c3e0d1", "#1a4434"),
     sunken=Shade("#ecf1ee", "#090d0b"),
     surface=Shade("#f6f8f7", "#0e1311"),
     raised=Shade(WHITE, "#161d1a"),
@@ -104,7 +104,7 @@ def palette_of(color: str) -> Palette:
     dark = own._replace(lightness=min(own.lightness, MAX_DARK_GROUND))
     dark_ground, dark_deep, dark_disc, dark_ink = _ground(dark, DARK_DISC_STEP)
     soft, dark_soft = own._replace(lightness=0.94, chroma=min(own.chroma, 0.03)).hex(), _toned(own, 0.31, 0.045)
-    tint, dark_tint = _toned(own, 0.905, 0.04), _toned(own, 0.35, 0.06)
+    tint, dark_tint = _toned(own, 0.887, 0.045), _toned(own, 0.355, 0.06)
     surfaces = [_toned(own, lightness, SURFACE_CHROMA) for lightness in LIGHT_SURFACES]
     dark_surfaces = [_toned(own, lightness, 2 * SURFACE_CHROMA) for lightness in DARK_SURFACES]
     accent = _legible(own, [*surfaces, soft, tint], -1)

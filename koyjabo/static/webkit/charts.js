@@ -69,7 +69,7 @@ const AWAY = { left: -10, top: -10 };
 const HEIGHT_PX = 240, LOW_PX = 160, NARROW_PX = 480; // a lower chart on a phone, to leave room for the rest
 const LABEL_PX = 75; // room for a label of the time axis
 const HATCH_PX = 5; // between lines
-const TOP_PADDING_PX = 8, AXIS_PX = 13;
+const TOP_PADDING_PX = 8, RIGHT_PADDING_PX = 16, AXIS_PX = 13;
 const RADIUS = 0.25; // of a bar's top corners, as a share of its width
 const ROWS = [1, 2, 3, 4, 6, 7, 12, 14, 24, 30];
 const VALUES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7];
@@ -205,7 +205,7 @@ class Chart {
   #options() {
     return {
       ...this.#size(),
-      padding: [TOP_PADDING_PX, null, null, null],
+      padding: [TOP_PADDING_PX, RIGHT_PADDING_PX, null, null],
       scales: { x: { time: false, range: (_, least, most) => [least - 0.5, most + 0.5] }, y: { range: () => [0, 1.1 * Math.max(1, ...this.#table.values.map(Number), ...this.#table.compared.map(Number))] } },
       axes: this.#axes(),
       series: [{}, ...this.#series()],
@@ -238,7 +238,7 @@ class Chart {
   /** Two series: one for complete rows, one for incomplete rows. @returns {uPlot.Series[]} */
   #series() {
     const color = colorAt(this.#place, "--series");
-    const bars = { paths: uPlot.paths.bars?.({ size: [this.#place.clientWidth < NARROW_PX ? 0.7 : 0.6, 48], radius: RADIUS }), points: { show: false }, width: 0 };
+    const bars = { paths: uPlot.paths.bars?.({ size: [this.#place.clientWidth < NARROW_PX ? 0.65 : 0.6, 48], radius: RADIUS }), points: { show: false }, width: 0 };
     return [{ ...bars, fill: color }, { ...bars, fill: hatched(color, colorAt(this.#place, "--raised")) }];
   }
 
