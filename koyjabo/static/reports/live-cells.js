@@ -14,6 +14,9 @@ import { offered, write } from "../webkit/page.js";
  * @property {Record<string, string>} [parts]  part versions by name; a part with another version needs new HTML
  */
 
+const GLOW_MS = 600; // of a row with another number
+const isStill = offered(() => matchMedia("(prefers-reduced-motion: reduce)"), { matches: false });
+
 /** @param {Intl.NumberFormatOptions} options */
 const format = (options) => offered(() => new Intl.NumberFormat(locale, options), { format: (/** @type {number} */ number) => number.toLocaleString(locale, options) });
 const share = format({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
@@ -220,8 +223,10 @@ export class LiveCells {
     const values = this.#cells[cell.dataset.cell ?? ""], text = JSON.stringify(values);
     if (!values || this.#shown.get(cell) === text) return false;
     this.#shown.set(cell, text);
+    const number = cell.matches("tr[data-value]") ? cell.querySelector("[data-as=count]") : null, before = number?.textContent;
     const elements = /** @type {HTMLElement[]} */ (cell.dataset.as ? [cell] : [...cell.querySelectorAll("[data-as]")]);
     elements.filter((element) => element.closest("[data-cell]") === cell).forEach((element, at) => SHOW[element.dataset.as ?? ""](element, values[at] ?? null));
+    if (number?.textContent !== before && !isStill.matches) cell.animate?.({ backgroundColor: ["var(--accent-soft)", "transparent"] }, GLOW_MS);
     return true;
   }
 }
