@@ -94,7 +94,7 @@ def test_the_page_names_people_who_arrive_and_leave_and_their_texts_stay_texts(s
     with PlainMember(site.port, community, mallory.token):
         expect(stat(page, "online")).to_be_visible()
         expect(stat(page, "online")).to_have_text("১")
-        expect(stat(page, "peak_month")).to_have_text("১")
+        expect(stat(page, "peak")).to_have_text("১")
         expect(here.locator("strong")).to_have_text(HOSTILE)
         assert page.evaluate("window.hacked") is None
     expect(page.locator("#absent")).to_contain_text(HOSTILE)

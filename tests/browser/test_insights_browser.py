@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
-from pages import expect, transferred, visit
+from pages import copied, expect, transferred, visit
 from support.application.site import Site, Time
 from support.programs.zone import ZONE
 
@@ -126,7 +126,9 @@ def test_print_and_forced_colours_show_the_range_the_chosen_switches_and_the_cur
     colours = "links => links.map(link => getComputedStyle(link).backgroundColor)"
     current, other = admin_tab.locator("#insights-pages .tabs a").evaluate_all(colours)[:2]
     assert current != other
+    expect(admin_tab.get_by_text("Exact up to")).to_be_hidden()
     admin_tab.emulate_media(forced_colors="none", media="print")
+    expect(admin_tab.get_by_text("Exact up to")).to_be_visible()
     head = admin_tab.locator("#insights-head")
     expect(head.get_by_text("Last 7 days").first).to_be_visible()
     switch = {"name": "Attended only", "exact": True}
@@ -135,13 +137,19 @@ def test_print_and_forced_colours_show_the_range_the_chosen_switches_and_the_cur
     expect(head.get_by_role("link", **switch)).to_be_visible()
 
 
+def test_the_text_of_a_report_has_its_filters_and_its_change(new_device, session):
+    query = f"start={THURSDAY}&end={THURSDAY}&compare=previous&device=desktop"
+    page = new_device(storage_state=session).open(f"/admin/?{query}")
+    assert copied(page)[2:] == ["Device is Desktop", "Visits: 13 (down 35%)", "Landing page: /", "Source: Direct"]
+
+
 def test_a_page_printed_with_wide_margins_has_all_lists_and_the_whole_chart(admin_tab):
     admin_tab.set_viewport_size({"width": 643, "height": 2_000})  # A4 with margins of 20 mm
     admin_tab.emulate_media(media="print", color_scheme="light")
     visit(admin_tab, "/admin/?range=7d")
     canvas = admin_tab.locator(".chart.drawn canvas")
     canvas.evaluate("canvas => { canvas.parentElement.style.width = '1200px' }")  # as on the screen
-    for part in [canvas, *admin_tab.locator("#insights-lists h2").all()]:
+    for part in [canvas, *admin_tab.locator("#insights-lists section:not([hidden]) > h2").all()]:
         expect(part).to_be_in_viewport(ratio=1)
     light = canvas.evaluate(BARS_COLOUR)
     admin_tab.emulate_media(media="screen", color_scheme="dark")

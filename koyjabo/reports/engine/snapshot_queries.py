@@ -50,7 +50,7 @@ class Snapshot:
         return self.by(query, EVERYTHING).get(None, NO_VISITS)
 
     def values(self, query: ReportQuery, dimension: str) -> Collection[Value]:
-        """Return the values of a query's visits. Those of VIEWED_PAGE are without landing pages."""
+        """Return the values of a query's visits. By VIEWED_PAGE, landing pages are missing."""
         is_counted = has_many(dimension)
         return self.columns.sums.events_by(query, dimension, VALUE) if is_counted else self.by(query, dimension)
 

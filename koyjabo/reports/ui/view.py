@@ -145,8 +145,8 @@ class View:
         return choices
 
     def is_empty(self, card: Card) -> bool:
-        """Whether a card that is drawn has no value, so that it is hidden."""
-        return self.draws(card.name) and not self.results.has_values(card)
+        """Whether a card is known to have no value, so that it is hidden."""
+        return not self.plan.by and self.draws(card.name) and not self.results.has_values(card)
 
     @property
     def dots(self) -> list[Dot]:

@@ -190,8 +190,7 @@ const shown = (name) => Number(find(`[data-stat=${name}]`).dataset.value);
 
 /** @param {Record<string, any>} data */
 function show({ realtime_count, arrivals, people: named }) {
-  const peak = Math.max(shown("peak"), realtime_count);
-  figures.show({ peak, peak_month: Math.max(shown("peak_month"), peak) }); // the number online comes faster through the other socket
+  figures.show({ peak: Math.max(shown("peak"), realtime_count) }); // the number online comes faster through the other socket
   const now = JSON.stringify([named, realtime_count, arrivals]);
   if (now !== known || realtime_count > MAX_NAMED) people.refresh();
   known = now;

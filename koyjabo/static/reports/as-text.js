@@ -2,7 +2,8 @@
 
 import { written } from "../webkit/figures.js";
 
-const FIRST_ROWS = ["pages", "sources"].map((card) => `#insights-${card}:not([hidden])`);
+/** The first row of each card. Visits without a page are not a page; visits without a source are direct. */
+const FIRST_ROWS = { "#insights-pages": "tr:not([data-value=''])", "#insights-sources": "tr" };
 
 /** @param {Element | null | undefined} element */
 const words = (element) => element?.textContent?.replace(/\s+/g, " ").trim() ?? "";
@@ -14,8 +15,8 @@ const words = (element) => element?.textContent?.replace(/\s+/g, " ").trim() ?? 
 export function asText(root, name) {
   const filters = /** @type {HTMLElement | null} */ (root.querySelector(".chips"))?.dataset.said;
   const lines = [name, words(root.querySelector("#insights-words")), filters, visits(root)];
-  for (const card of FIRST_ROWS) {
-    const [label, first] = ["thead th", "tbody tr[data-value] a"].map((part) => words(root.querySelector(`${card} ${part}`)));
+  for (const [card, row] of Object.entries(FIRST_ROWS)) {
+    const [label, first] = ["thead th", `tbody ${row} a`].map((part) => words(root.querySelector(`${card}:not([hidden]) ${part}`)));
     if (first) lines.push(`${label}: ${first}`);
   }
   return lines.filter(Boolean).join("\n");

@@ -66,7 +66,8 @@ def test_a_range_is_compared_per_day_with_the_days_that_have_data(admin):
     """
     page = admin.get("/admin/?start=2025-12-06&end=2025-12-16&compare=previous&granularity=day")
     days = "6 Dec 2025 – 16 Dec 2025, compared with 2 Dec 2025 – 5 Dec 2025, 10:00"
-    assert f"{days} · Data begins on 2 Dec 2025: 3 of 10 days, compared per day" in words(page)
+    for text in (days, "Data begins on 2 Dec 2025: 3 of 10 days, compared per day"):
+        assert text in words(page)
     assert "down 67%" in words(page)
     assert "Not comparable" in words(page)  # unique visitors: the same visitor may come on several days
     assert re.findall(r'data-compared="(\d*)"', page) == ["0"] * 3 + ["1"] + [""] * 7  # 25 November to 1 December
