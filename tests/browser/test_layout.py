@@ -27,6 +27,16 @@ SEEN = r"""() => {
   return [controls.filter(isSeen).length, counted.reduce((sum, count) => sum + count, 0)];
 }"""
 
+SIZES_PX = {13, 15, 20, 28, 44}
+LOOK = """() => {
+  const isEdge = ({ borderBottomWidth: width, borderBottomColor: color }) => parseFloat(width) && !/[,/] 0\\)$/.test(color);
+  const isBox = (element) => isEdge(getComputedStyle(element)) && parseFloat(getComputedStyle(element).borderLeftWidth);
+  const boxes = (element) => (element ? boxes(element.parentElement) + Number(Boolean(isBox(element))) : 0);
+  const texts = [...document.querySelectorAll("body *")].filter((element) => element.checkVisibility() && element.matches(":not(option)")
+    && [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()));
+  return [texts.map((element) => parseFloat(getComputedStyle(element).fontSize)), texts.filter((text) => boxes(text) > 1).map((text) => text.outerHTML)];
+}"""
+
 FIXED = ["/", *(f"/admin/{page}" for page in ("", "server", "connect", "communities", "people", "visits"))]
 LARGEST_SHIFT = 0.005
 MEASURE_SHIFTS = """
@@ -76,6 +86,15 @@ def test_pages_are_short_on_a_phone_and_show_whole_words_and_all_sections(new_de
     for width in (360, 320):
         phone.set_viewport_size({"width": width, "height": 640})
         assert phone.evaluate(IS_WHOLE), f"{width} px"
+
+
+def test_the_panel_has_five_sizes_of_type_and_at_most_one_border_between_a_text_and_the_ground(admin_tab):
+    admin_tab.set_viewport_size({"width": 1440, "height": 900})
+    for path in (*FIXED[1:], "/account"):
+        visit(admin_tab, path)
+        sizes, framed = admin_tab.evaluate(LOOK)
+        assert set(sizes) <= SIZES_PX, path
+        assert framed == [], path
 
 
 def test_overview_has_few_controls_and_words(admin_tab):
