@@ -27,14 +27,11 @@ MAX_DARK_GROUND = 0.36
 MILESTONE_TILE = "#e4e4e4"
 """The darkest part of a tile at a milestone (counting/hero.css)."""
 
-LIGHT_SURFACES = (0.948, 0.972, 1)
-DARK_SURFACES = (0.155, 0.18, 0.22, 0.265)
-"""Lightness of `--sunken` to `--overlay`."""
-
-SURFACES = ("sunken", "surface", "raised", "overlay")
+SURFACES = {"sunken": (0.948, 0.155), "surface": (0.972, 0.18), "raised": (1, 0.22), "overlay": (1, 0.265)}
+"""Lightness in light and dark themes."""
 
 SURFACE_CHROMA = 0.007
-"""Maximum chroma of surfaces, so that they look nearly grey beside the cards."""
+"""Maximum chroma of surfaces, which look nearly grey."""
 
 INK = ("#14201b", "#e6eeea")
 """`--ink` of webkit/tokens.css, which draws a line over the bars of a chart."""
@@ -105,13 +102,16 @@ def palette_of(color: str) -> Palette:
     dark_ground, dark_deep, dark_disc, dark_ink = _ground(dark, DARK_DISC_STEP)
     soft, dark_soft = own._replace(lightness=0.94, chroma=min(own.chroma, 0.03)).hex(), _toned(own, 0.31, 0.045)
     tint, dark_tint = _toned(own, 0.887, 0.045), _toned(own, 0.355, 0.06)
-    surfaces = [_toned(own, lightness, SURFACE_CHROMA) for lightness in LIGHT_SURFACES]
-    dark_surfaces = [_toned(own, lightness, 2 * SURFACE_CHROMA) for lightness in DARK_SURFACES]
-    accent = _legible(own, [*surfaces, soft, tint], -1)
-    dark_accent = _legible(own._replace(lightness=max(own.lightness, 0.6)), [*dark_surfaces, dark_soft, dark_tint], 1)
+    surfaces = {
+        name: Shade(_toned(own, light, SURFACE_CHROMA), _toned(own, dark, 2 * SURFACE_CHROMA))
+        for name, (light, dark) in SURFACES.items()
+    }
+    lights, darks = zip(*surfaces.values(), strict=True)
+    bright = own._replace(lightness=max(own.lightness, 0.6))
+    accent = _legible(own, [*lights, soft, tint], -1)
+    dark_accent = _legible(bright, [*darks, dark_soft, dark_tint], 1)
     series = _moved(_moved(Oklch.of(ground), WHITE, -1, MARK_CONTRAST), INK[0], 1, SERIES_CONTRAST)
-    dark_series = own._replace(lightness=max(own.lightness, 0.6), chroma=min(own.chroma, 0.17))
-    dark_series = _moved(_moved(dark_series, dark_surfaces[2], 1, MARK_CONTRAST), INK[1], -1, SERIES_CONTRAST)
+    dark_series = _moved(bright._replace(chroma=min(own.chroma, 0.17)), INK[1], -1, SERIES_CONTRAST)
     tile, reached = _toned(own, 0.25, 0.04), _legible(own, [MILESTONE_TILE], -1)
     return Palette(
         ground=Shade(ground, dark_ground),
@@ -125,10 +125,7 @@ def palette_of(color: str) -> Palette:
         accent_soft=Shade(soft, dark_soft),
         series=Shade(series.hex(), dark_series.hex()),
         tint=Shade(tint, dark_tint),
-        **{
-            name: Shade(light, dark)
-            for name, light, dark in zip(SURFACES, [*surfaces, surfaces[-1]], dark_surfaces, strict=True)
-        },
+        **surfaces,
     )
 
 
