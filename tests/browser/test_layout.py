@@ -29,12 +29,16 @@ SEEN = r"""() => {
 
 SIZES_PX = {13, 15, 20, 28, 44}
 LOOK = """() => {
-  const isEdge = ({ borderBottomWidth: width, borderBottomColor: color }) => parseFloat(width) && !/[,/] 0\\)$/.test(color);
-  const isBox = (element) => isEdge(getComputedStyle(element)) && parseFloat(getComputedStyle(element).borderLeftWidth);
-  const boxes = (element) => (element ? boxes(element.parentElement) + Number(Boolean(isBox(element))) : 0);
-  const texts = [...document.querySelectorAll("body *")].filter((element) => element.checkVisibility() && element.matches(":not(option)")
-    && [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()));
-  return [texts.map((element) => parseFloat(getComputedStyle(element).fontSize)), texts.filter((text) => boxes(text) > 1).map((text) => text.outerHTML)];
+  const style = (element) => getComputedStyle(element);
+  const isEdge = ({ borderBottomWidth: width, borderBottomColor: end }) => parseFloat(width) && !end.endsWith(" 0)");
+  const isBox = (element) => isEdge(style(element)) && parseFloat(style(element).borderLeftWidth) > 0;
+  const boxes = (element) => (element ? boxes(element.parentElement) + Number(isBox(element)) : 0);
+  const isText = ({ nodeType, data }) => nodeType === Node.TEXT_NODE && data.trim();
+  const hasText = ({ childNodes }) => [...childNodes].some(isText);
+  const all = [...document.querySelectorAll("body :not(option)")];
+  const texts = all.filter((element) => element.checkVisibility() && hasText(element));
+  const framed = texts.filter((text) => boxes(text) > 1).map((text) => text.outerHTML);
+  return [texts.map((element) => parseFloat(style(element).fontSize)), framed];
 }"""
 
 FIXED = ["/", *(f"/admin/{page}" for page in ("", "server", "connect", "communities", "people", "visits"))]
