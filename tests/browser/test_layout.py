@@ -92,7 +92,7 @@ def test_pages_are_short_on_a_phone_and_show_whole_words_and_all_sections(new_de
         assert phone.evaluate(IS_WHOLE), f"{width} px"
 
 
-def test_the_panel_has_five_sizes_of_type_and_at_most_one_border_between_a_text_and_the_ground(admin_tab):
+def test_each_text_of_the_panel_has_one_of_five_sizes_and_at_most_one_border_around_it(admin_tab):
     admin_tab.set_viewport_size({"width": 1440, "height": 900})
     for path in ("/admin/?range=30d", *FIXED[2:], "/account"):
         visit(admin_tab, path)
