@@ -33,6 +33,20 @@ SEEN = r"""() => {
   return [controls.filter(isSeen).length, counted.reduce((sum, count) => sum + count, 0)];
 }"""
 
+SIZES_PX = {13, 15, 20, 28, 44}
+LOOK = """() => {
+  const style = (element) => getComputedStyle(element);
+  const isEdge = ({ borderBottomWidth: width, borderBottomColor: end }) => parseFloat(width) && !end.endsWith(" 0)");
+  const isBox = (element) => isEdge(style(element)) && parseFloat(style(element).borderLeftWidth) > 0;
+  const boxes = (element) => (element ? boxes(element.parentElement) + Number(isBox(element)) : 0);
+  const isText = ({ nodeType, data }) => nodeType === Node.TEXT_NODE && data.trim();
+  const hasText = ({ childNodes }) => [...childNodes].some(isText);
+  const all = [...document.querySelectorAll("body :not(option)")];
+  const texts = all.filter((element) => element.checkVisibility() && hasText(element));
+  const framed = texts.filter((text) => boxes(text) > 1).map((text) => text.outerHTML);
+  return [texts.map((element) => parseFloat(style(element).fontSize)), framed];
+}"""
+
 FIXED = ["/", *(f"/admin/{page}" for page in ("", "server", "connect", "communities", "people", "visits"))]
 LARGEST_SHIFT = 0.005
 MEASURE_SHIFTS = """
@@ -93,6 +107,15 @@ def test_public_pages_have_the_ground_of_the_home_page_and_documents_do_not(new_
         page.goto(path)
         grounds[path] = page.evaluate(GROUND)
     assert grounds == {**dict.fromkeys(ON_GROUND, "rgb(0, 106, 78)"), "/docs/": "rgba(0, 0, 0, 0)"}
+
+
+def test_each_text_of_the_panel_has_one_of_five_sizes_and_at_most_one_border_around_it(admin_tab):
+    admin_tab.set_viewport_size({"width": 1440, "height": 900})
+    for path in ("/admin/?range=30d", *FIXED[2:], "/account"):
+        visit(admin_tab, path)
+        sizes, framed = admin_tab.evaluate(LOOK)
+        assert set(sizes) <= SIZES_PX, path
+        assert framed == [], path
 
 
 def test_overview_has_few_controls_and_words(admin_tab):

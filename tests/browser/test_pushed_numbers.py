@@ -16,6 +16,17 @@ def site(new_site):
     return site
 
 
+RECORD_GLOWS = """() => {
+  const { animate } = Element.prototype;
+  globalThis.glows = [];
+  Element.prototype.animate = function (frames, duration) {
+    const row = this.querySelector("th")?.innerText.trim();
+    if (row) glows.push([this.closest("[data-part]").id, row, duration]);
+    return animate.call(this, frames, duration);
+  };
+}"""
+
+
 def expect_all_of_one_moment(page) -> None:
     """Wait until no request for HTML is left from before: the page has all parts, and none is older than the others."""
     expect(page.locator("[data-older], [data-pending]")).to_have_count(0)
@@ -29,6 +40,8 @@ def test_the_server_pushes_numbers_and_the_page_requests_lists_with_new_values(a
     expect_all_of_one_moment(page)
     page.route(re.compile(r"/admin/\?"), lambda route: held.append(route))
     before = int(stat(page, "visits").inner_text())
+    page.emulate_media(reduced_motion="no-preference")
+    page.evaluate(RECORD_GLOWS)
     receipt = site.register("somebody-else", page="/pushed")
     pattern = re.compile(rf"Exact up to visit no\. {receipt.ordinal:,} · \d\d:\d\d:\d\d · ")
     expect(line).to_contain_text(pattern)
@@ -39,6 +52,8 @@ def test_the_server_pushes_numbers_and_the_page_requests_lists_with_new_values(a
     row = listed.locator("tbody tr", has_text="/pushed").locator("[data-as=count]")
     expect(row).to_have_text("2")
     assert held == []
+    glows = [glow for glow in page.evaluate("glows") if glow[0] == "insights-pages"]
+    assert glows == [["insights-pages", "/pushed", 600]]
     other = site.register("somebody-else", page="/asked-for")
     expect(line).to_contain_text(f"{other.ordinal:,}")
     wait_for(page, lambda: held, "the list is asked for")

@@ -62,7 +62,10 @@ async function go(url, isNew) {
 /** Replaces parts by name, one by one, so that the page does not scroll. @param {HTMLElement} newer */
 function replace(newer) {
   if (parts(newer).join() === parts(root).join()) newer.querySelectorAll("[data-part]").forEach(replacePart);
-  else root.replaceChildren(...newer.childNodes);
+  else {
+    newer.querySelector("[data-kept]")?.replaceWith(find("[data-kept]")); // scripts use it
+    root.replaceChildren(...newer.childNodes);
+  }
 }
 
 /** A part that is still being counted keeps its old contents until the count is complete. @param {Element} newer */

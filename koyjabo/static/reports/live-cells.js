@@ -1,7 +1,7 @@
 /** Updates a view's cells with the numbers that the server pushes. */
 
 import { locale, showNumber, spent, written } from "../webkit/figures.js";
-import { offered, write } from "../webkit/page.js";
+import { offered, still, write } from "../webkit/page.js";
 
 /** @typedef {(number | string | null)[]} Cell  the values that its elements show, in order */
 /**
@@ -13,6 +13,8 @@ import { offered, write } from "../webkit/page.js";
  * @property {Record<string, Cell>} [cells]  by key
  * @property {Record<string, string>} [parts]  part versions by name; a part with another version needs new HTML
  */
+
+const GLOW_MS = 600; // of a row with another number
 
 /** @param {Intl.NumberFormatOptions} options */
 const format = (options) => offered(() => new Intl.NumberFormat(locale, options), { format: (/** @type {number} */ number) => number.toLocaleString(locale, options) });
@@ -220,8 +222,10 @@ export class LiveCells {
     const values = this.#cells[cell.dataset.cell ?? ""], text = JSON.stringify(values);
     if (!values || this.#shown.get(cell) === text) return false;
     this.#shown.set(cell, text);
+    const number = cell.matches("tr[data-value]") ? cell.querySelector("[data-as=count]") : null, before = number?.textContent;
     const elements = /** @type {HTMLElement[]} */ (cell.dataset.as ? [cell] : [...cell.querySelectorAll("[data-as]")]);
     elements.filter((element) => element.closest("[data-cell]") === cell).forEach((element, at) => SHOW[element.dataset.as ?? ""](element, values[at] ?? null));
+    if (number?.textContent !== before && !still.matches) cell.animate?.({ backgroundColor: ["var(--accent-soft)", "transparent"] }, GLOW_MS);
     return true;
   }
 }
