@@ -67,7 +67,8 @@ def _sprites() -> dict[str, Sprite]:
 def _line(text: str, sizes: Sequence[str], room: int) -> list[Sprite]:
     """The sprites of a text in the largest size that fits; none if no size fits, or a sign has no sprite."""
     for size in sizes:
-        sprites = [sprite for sign in text if (sprite := _sprites().get(f"{size} {sign}"))]
+        names = [f"{size} {sign}" for sign in text]
+        sprites = [_sprites()[name] for name in names if name in _sprites()]
         if len(sprites) == len(text) and _width(sprites) <= room - 2 * SPRITE_MARGIN:
             return sprites
     return []
