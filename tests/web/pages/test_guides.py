@@ -123,12 +123,12 @@ def test_a_search_of_the_documents_shows_the_section_with_the_answer_first(site)
 
 
 def test_a_search_of_the_documents_finds_the_sections_with_its_rarest_words_first(site):
-    found = partial(results_of, Reader(site))
-    assert found("spam bots")[0] == "evidence.md#what-each-value-means"
-    wordpress = found("show the number on my page in wordpress")
+    search = partial(results_of, Reader(site))
+    assert search("spam bots")[0] == "evidence.md#what-each-value-means"
+    wordpress = search("show the number on my page in wordpress")
     assert (wordpress[0], wordpress.count("client.md#wordpress")) == ("client.md#wordpress", 1)
-    assert found("chang totals")[0] == "operations.md#change-the-total"
-    assert found("qqq") == found("!") == found("ক্রোম") == []
+    assert search("chang totals")[0] == "operations.md#change-the-total"
+    assert search("qqq") == search("!") == search("ক্রোম") == []
 
 
 def test_each_search_result_has_a_line_with_a_word_of_the_query(site):
