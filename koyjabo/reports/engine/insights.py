@@ -163,7 +163,7 @@ class Insights:
         """Return this worker's peaks that are not in the database yet, by day."""
         if scope != SITE:
             return self._peaks.unwritten(scope)
-        self._active_peak.measure()  # so that no page shows more current visitors than the peak
+        self._active_peak.measure()  # so that the peak is not below the number of active visitors
         return self._active_peak.unwritten(scope)
 
     def _read_all(self, requests: Sequence[ReportRequest]) -> list[Any]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from koyjabo.columns.dimensions.dimensions import EVENT_DIMENSION, VIEWED_PAGE, Value, dimension_of, has_many
-from koyjabo.columns.query.groups import EVERYTHING, LENGTHS, NO_VISITS
+from koyjabo.columns.query.groups import EVERYTHING, LENGTHS, NO_VISITS, VALUE
 from koyjabo.columns.query.periods import DAY
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.query.granularities import periods, running
@@ -136,7 +136,9 @@ class ValueRequest:
         yield from ()
 
     def read(self, snapshot: Snapshot) -> bool:
-        return any(value is not None for name in self.dimensions for value in snapshot.values(self.query, name))
+        query, events = self.query, snapshot.columns.sums.events_by
+        groups = (events(query, name, VALUE) if has_many(name) else snapshot.by(query, name) for name in self.dimensions)
+        return any(value is not None for values in groups for value in values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.database.models import Counter as LedgerCounter
 from koyjabo.base.models import Scope
 from koyjabo.columns.columns import ColumnReading, Columns, LengthCounts
-from koyjabo.columns.dimensions.dimensions import VIEWED_PAGE, Value, has_many
-from koyjabo.columns.query.groups import EVERYTHING, NO_VISITS, VALUE, Group, Groups
+from koyjabo.columns.dimensions.dimensions import VIEWED_PAGE
+from koyjabo.columns.query.groups import EVERYTHING, NO_VISITS, Group, Groups
 from koyjabo.columns.query.periods import DAY, HOUR, MINUTE, period_of
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.models import DailyVisits, Event
@@ -48,11 +48,6 @@ class Snapshot:
 
     def total(self, query: ReportQuery) -> Group:
         return self.by(query, EVERYTHING).get(None, NO_VISITS)
-
-    def values(self, query: ReportQuery, dimension: str) -> Collection[Value]:
-        """Return the values of a query's visits. By VIEWED_PAGE, landing pages are missing."""
-        is_counted = has_many(dimension)
-        return self.columns.sums.events_by(query, dimension, VALUE) if is_counted else self.by(query, dimension)
 
     def reason(self, query: ReportQuery) -> str | None:
         """Return REDUCED if a visitor of the range may have several ids; None if not.

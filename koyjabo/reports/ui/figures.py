@@ -71,20 +71,6 @@ class Figure(NamedTuple):
         return str(SHORT_LABELS.get(self.name, ""))
 
     @property
-    def is_apart(self) -> bool:
-        """Whether the figure is shown outside of the boxes."""
-        return self.name == "returning_visitors"
-
-    @property
-    def is_time(self) -> bool:
-        """Whether its numbers are seconds."""
-        return self.name == MEDIAN_FIGURE
-
-    @property
-    def cell(self) -> str:
-        return f"figures.{self.name}"
-
-    @property
     def numbers(self) -> list[int | float | str | None]:
         """The contents of its cell, without a comparison."""
         if self.name == "returning_visitors":

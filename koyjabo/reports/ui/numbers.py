@@ -40,7 +40,7 @@ def numbers(results: ViewResults) -> Numbers:
         rest["figures"] = [summary.reason, days]
         for figure in results.figures:
             compared = [figure.before] if figure.change is None else [figure.change, figure.before]
-            cells[figure.cell] = [*figure.numbers, *compared] if summary.compared else figure.numbers
+            cells[f"figures.{figure.name}"] = [*figure.numbers, *compared] if summary.compared else figure.numbers
             rest["figures"].append((figure.value is None, figure.change is None, figure.share is None))
         if summary.until:
             cells["until"] = [summary.until[11:16]]
@@ -84,7 +84,7 @@ def _card(results: ViewResults, card: Card, cells: dict[str, Cell]) -> dict[str,
     cells[f"{card.name}.all"] = [shown.values]
     cells[f"{card.name}.rows"] = [line.value or "" for line in shown.lines]
     return {
-        "has_values": results.has_values(card),
+        "is_empty": results.is_empty(card),
         "has_lines": bool(shown.lines),
         "has_others": shown.has_others,
         "counts_others": counts_others,

@@ -144,10 +144,6 @@ class View:
             choices.append(Choice(url, cards.label(tab), tab == self.plan.tab(card)))
         return choices
 
-    def is_empty(self, card: Card) -> bool:
-        """Whether a card is known to have no value, so that it is hidden."""
-        return not self.plan.by and self.draws(card.name) and not self.results.has_values(card)
-
     @property
     def dots(self) -> list[Dot]:
         return map_dots.dots(self.results.values(*ON_MAP))
@@ -176,7 +172,7 @@ class View:
     @property
     def lists(self) -> list[tuple[str, str]]:
         """The name and CSV file of each card's open list."""
-        shown = (card for card in self.plan.base.cards if not self.is_empty(card))
+        shown = (card for card in self.plan.base.cards if not self.results.is_empty(card))
         open_tabs = [cards.listed_by(self.plan.tab(card)) for card in shown]
         return [(cards.label(dimension), self.csv_of_values(dimension)) for dimension in open_tabs]
 

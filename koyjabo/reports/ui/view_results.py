@@ -74,10 +74,9 @@ class ViewResults:
         plan = self.plan
         return figures.figures(self.summary, self._address, plan.metric, bool(plan.query.filters), plan.per_day)
 
-    def has_values(self, card: Card) -> bool:
-        """Whether a visit has a value of one of the card's tabs."""
-        result: bool = self[self.plan.value_request(card)]
-        return result
+    def is_empty(self, card: Card) -> bool:
+        """Whether a card is known to have no value, so that it is hidden."""
+        return not self.plan.by and self.draws(card.name) and not self[self.plan.value_request(card)]
 
     def values(self, tab: str, limit: int = breakdowns.MAX_LINES_IN_CARD, offset: int = 0) -> Values:
         """Return the lines of a tab: a dimension, or the places of a map."""

@@ -2,7 +2,7 @@
 
 import { written } from "../webkit/figures.js";
 
-/** The first row of each card. Visits without a page are not a page; visits without a source are direct. */
+/** The first row of each card. Visits without a page are not a page; visits without a source are direct. A hidden card has neither. */
 const FIRST_ROWS = { "#insights-pages": "tr:not([data-value=''])", "#insights-sources": "tr" };
 
 /** @param {Element | null | undefined} element */
@@ -16,7 +16,7 @@ export function asText(root, name) {
   const filters = /** @type {HTMLElement | null} */ (root.querySelector(".chips"))?.dataset.said;
   const lines = [name, words(root.querySelector("#insights-words")), filters, visits(root)];
   for (const [card, row] of Object.entries(FIRST_ROWS)) {
-    const [label, first] = ["thead th", `tbody ${row} a`].map((part) => words(root.querySelector(`${card}:not([hidden]) ${part}`)));
+    const [label, first] = ["thead th", `tbody ${row} a`].map((part) => words(root.querySelector(`${card} ${part}`)));
     if (first) lines.push(`${label}: ${first}`);
   }
   return lines.filter(Boolean).join("\n");
