@@ -136,9 +136,11 @@ class ValueRequest:
         yield from ()
 
     def read(self, snapshot: Snapshot) -> bool:
-        query, events = self.query, snapshot.columns.sums.events_by
-        groups = (events(query, name, VALUE) if has_many(name) else snapshot.by(query, name) for name in self.dimensions)
-        return any(value is not None for values in groups for value in values)
+        query, events_by = self.query, snapshot.columns.sums.events_by
+        by_dimension = (
+            events_by(query, name, VALUE) if has_many(name) else snapshot.by(query, name) for name in self.dimensions
+        )
+        return any(value is not None for values in by_dimension for value in values)
 
 
 @dataclass(frozen=True, slots=True)
