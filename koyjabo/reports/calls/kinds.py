@@ -74,7 +74,7 @@ REPORTS = {
         },
         _breakdown,
         ("value", "label", *Sums._fields, "share", "visitor_share", "exact"),
-        " Values with the most visits come first; weekdays and hours are in their own order.",
+        " Values with the most visits come first, unless they have an order.",
     ),
 }
 
