@@ -8,6 +8,9 @@ from pages import PHONE, copied, expect, over, transferred, visit
 from support.application.site import Site, Time
 from support.programs.zone import ZONE
 
+from koyjabo.counting.records import NewVisit
+from koyjabo.counting.visits import Visits
+
 TODAY = datetime.now(ZONE).date()
 THURSDAY = TODAY - timedelta(3)  # treated as a Thursday
 GOOGLE, FACEBOOK = "https://www.google.com/", "https://m.facebook.com/"
@@ -34,6 +37,7 @@ def site(new_site, module_sqlite_database):
                     fields = {"referrer": referrer} if referrer else {}
                     name = f"{day}{page}{referrer}{number}"
                     filled.register(f"visitor{number}", visitId=name, page=page, **fields)
+        filled.services[Visits].register(NewVisit("traveller", "1", at_ms=filled.time(), place="France"))
     return new_site()
 
 

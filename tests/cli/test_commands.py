@@ -131,7 +131,7 @@ def test_an_operator_creates_changes_and_disables_an_account_while_the_server_ru
     with Site(sqlite_database.url) as site:
         run(site, "user", "create", EMAIL, "--password-stdin", "--name", "Ayesha", typed=f"{PASSWORD}\n")
         person = log_in(site)
-        shown = {"id": person.id, "email": EMAIL, "name": "Ayesha", "is_admin": False}
+        shown = {"id": person.id, "email": EMAIL, "name": "Ayesha", "is_admin": False, "appear_offline": False}
         assert person.get("/api/auth/me").json == shown
         for arguments, is_admin in (
             (("role", "AYESHA@example.com", "admin"), True),

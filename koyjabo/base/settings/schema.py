@@ -74,8 +74,7 @@ class Settings(BaseModel):
     )
     site_sentence_bn: SiteSentence = setting("", "that line in Bangla; if empty, SITE_SENTENCE")
     site_bangla: Literal["", "1", "0"] = setting(
-        "",
-        "whether the site is also in Bangla, `1` or `0`; if empty, Koy Jabo and sites with a text in Bangla are",
+        "", "whether the site is also in Bangla, `1` or `0`; if empty, Koy Jabo and sites with a text in Bangla are"
     )
     site_colour: Annotated[str, AfterValidator(checks.colour)] = setting(
         "", "colour of the site, such as `#2f5488`; all others follow it; if empty, green and red for Koy Jabo only"
@@ -304,10 +303,7 @@ class Settings(BaseModel):
     )
     geoip_database: str = setting(
         "",
-        (
-            "city databases: files in `instance/` or absolute paths, separated by `:`; default: the files of "
-            "`koyjabo geoip`"
-        ),
+        "city databases: files in `instance/` or absolute paths, separated by `:`; default: those of `koyjabo geoip`",
     )
     asn_database: str = setting(
         "", "databases of AS numbers, named as in GEOIP_DATABASE; if empty, a list of the largest hosting networks"

@@ -54,7 +54,7 @@ def test_a_refresh_returns_a_new_pair_of_tokens_of_the_same_session(site, losses
     answer = person.renew()
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     assert set(answer.json) == {"access_token", "refresh_token", "user"}
-    assert answer.json["user"] == person.get(ME).json
+    assert {**answer.json["user"], "appear_offline": False} == person.get(ME).json
     assert not {person.access, person.refresh} & set(before)
     assert person.get(ME, token=before[0]).status_code == 200  # the old access token works until it expires
     assert site.rows("SELECT count(*) FROM sessions") == [(1,)]

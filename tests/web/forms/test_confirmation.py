@@ -118,7 +118,7 @@ REVERSIBLE = """
     pages_communities.invite_member pages_communities.set_role pages_communities.revoke_invitation
     pages_communities.accept_invitation pages_communities.decline_invitation
     pages_account.do_forgot_password pages_account.do_reset_password pages_account.do_verify_email
-    pages_account.send_verification pages_weekly_report.choose_mails
+    pages_account.send_verification pages_account.choose_presence pages_weekly_report.choose_mails
     panel_communities.restore_community panel_users.withdraw_panel_invitation panel_users.enable
     panel_receipts.recount panel_backups.back_up panel_exports.export panel_mail.test_mail
     panel_keys.create_key panel_keys.rotate_key panel_shares.create_share pages_community_shares.create_share
