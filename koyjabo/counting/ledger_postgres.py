@@ -13,7 +13,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import psycopg2
 import psycopg2.errors
 from sqlalchemy.engine import URL
 
@@ -50,8 +49,6 @@ from .records import CounterSnapshot, Keyed, Outcome
 from .writer_postgres import Planned, PostgresWriter
 
 BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}{PLAN_ONCE}"
-LOCK_SITE = "SELECT 1 FROM counters WHERE scope = 'site' FOR UPDATE"
-LOCK_COMMUNITIES = "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope FOR UPDATE"
 
 # A subquery per key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the order
 # of the keys, so the second and third arrays of the result have one element per key. `txid_current()` is free here: the
@@ -88,15 +85,9 @@ ROWS_OF_COMMUNITIES = f""", ARRAY({daily_people_postgres.POSTGRES_PERSON_DAYS}),
 
 Row = tuple[Any, ...]
 
-SET_COUNTERS = """
-UPDATE counters c SET revision = (r->>2)::bigint, visits = (r->>3)::bigint, total = (r->>4)::bigint,
-    unique_visitors = (r->>5)::bigint
-FROM jsonb_array_elements(%s) r WHERE c.scope = r->>0
-"""
 STATEMENTS = PreparedStatements(
     {
-        "lock_site": LOCK_SITE,
-        "lock_communities": LOCK_COMMUNITIES,
+        "lock": "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope FOR UPDATE",
         "look_up": POSTGRES_LOOK_UP_VISITS,
         "look_up_days": POSTGRES_LOOK_UP_VISITS + VISITS_OF_DAYS,
         "look_up_people": POSTGRES_LOOK_UP_VISITS + ROWS_OF_COMMUNITIES,
@@ -105,7 +96,11 @@ STATEMENTS = PreparedStatements(
         "visitors": postgres_insert(Visitor, FirstVisit._fields),
         "days": postgres_insert(DailyVisits, conflict=adding(DailyVisits)),
         "hours": postgres_insert(HourlyVisits, conflict=adding(HourlyVisits)),
-        "counters": SET_COUNTERS,
+        "counters": """
+UPDATE counters c SET revision = (r->>2)::bigint, visits = (r->>3)::bigint, total = (r->>4)::bigint,
+    unique_visitors = (r->>5)::bigint
+FROM jsonb_array_elements(%s) r WHERE c.scope = r->>0
+""",
         "milestones": postgres_insert(Announcement, conflict="ON CONFLICT (key) DO NOTHING"),
         **daily_people_postgres.POSTGRES_WRITE_PEOPLE,
     }
@@ -230,9 +225,8 @@ def look_up(cursor: Any, batch: list[Keyed], clock: Clock, prepare: str) -> tupl
     start, and the rows.
     """
     communities = list({visit.scope for visit, _ in batch} - {SITE})
-    locks, locked = BEGIN + prepare + STATEMENTS.calls["lock_site"], []
-    if communities:
-        locks, locked = locks + STATEMENTS.calls["lock_communities"], [communities]
+    locked = [[SITE], communities] if communities else [[SITE]]
+    locks = BEGIN + prepare + STATEMENTS.calls["lock"] * len(locked)
     while True:
         today = clock.today()
         looked_up = _known_rows(cursor, batch, locks, locked, clock, today)

@@ -7,10 +7,13 @@ from itertools import count
 
 PLACEHOLDER = "%s"
 
-# A kept plan has to fit batches of any size and tables that have grown since, so it always uses the indexes.
-PLAN_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan; " + "".join(
-    f"SET LOCAL enable_{method} = off; " for method in ("seqscan", "hashjoin", "mergejoin")
-)
+PLAN_ONCE = """
+SET LOCAL plan_cache_mode = force_generic_plan;
+SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+"""
+"""Makes a transaction keep its plans. They have to fit batches of any size, and tables that have grown since, so they
+always use the indexes.
+"""
 
 
 class PreparedStatements:
@@ -23,7 +26,10 @@ class PreparedStatements:
 
     def __init__(self, statements: Mapping[str, str]) -> None:
         family = f"koyjabo_{sha256(repr(statements).encode()).hexdigest()[:16]}_"
-        self.calls = {name: _call(family + name, sql.count(PLACEHOLDER)) for name, sql in statements.items()}
+        self.calls = {
+            name: f"EXECUTE {family}{name}({', '.join([PLACEHOLDER] * sql.count(PLACEHOLDER))});\n"
+            for name, sql in statements.items()
+        }
         prepare = "".join(
             f"EXECUTE $sql$PREPARE {family}{name} AS {_numbered(sql)}$sql$;\n" for name, sql in statements.items()
         )
@@ -35,10 +41,6 @@ FOR known IN SELECT name FROM pg_prepared_statements WHERE starts_with(name, '{f
 EXECUTE 'DEALLOCATE ' || known; END LOOP;
 {prepare}END IF; END $do$;
 """
-
-
-def _call(name: str, parameters: int) -> str:
-    return f"EXECUTE {name}({', '.join([PLACEHOLDER] * parameters)});\n" if parameters else f"EXECUTE {name};\n"
 
 
 def _numbered(sql: str) -> str:
