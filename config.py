@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from koyjabo.base.core import installation
 from koyjabo.base.core.sanitize import stripped
 from koyjabo.base.core.secret_key import SecretKey
+from koyjabo.base.network.maxmind_file import CITY_FILES
 from koyjabo.base.settings import (
     backup_folder,
     database_url,
@@ -32,7 +33,7 @@ FILE_KEPT = "KOYJABO_FILE_KEPT"
 """Environment variable that is set once the settings of `.env` are in the environment."""
 
 DATABASES_OF_ADDRESSES = {
-    "GEOIP_DATABASE": "run make geoip to get one, or unset it to locate visitors by country",
+    "GEOIP_DATABASE": "run `koyjabo geoip` and leave it empty, or remove the file to locate visitors by country",
     "ASN_DATABASE": "unset it to use the server's own list of hosting networks",
 }
 """Settings that name MaxMind databases, with the remedy if one cannot be used."""
@@ -86,6 +87,8 @@ def load(
             f"There is no database {file}. Set DATABASE_URL, or {installation.HOME}, to where the data is. A server "
             "creates a new database when it starts."
         )
+    if not given.get("GEOIP_DATABASE"):
+        given["GEOIP_DATABASE"] = os.pathsep.join(file for file in CITY_FILES if (instance / file).exists())
     for name, remedy in DATABASES_OF_ADDRESSES.items():
         given[name] = _databases(name, str(given.get(name, "")), instance, remedy)
     try:

@@ -139,6 +139,7 @@ def test_the_real_time_page_lists_every_event_with_its_fields_and_no_other():
         events.VisitorUpdate(stats, "community", 10_000),
         page_update.PageUpdate([("/posts/a", "/posts/a")], PageCounts({"/posts/a": HIDDEN_VIEWS}, "epoch", 1)),
         *(events.CountChanged("community", 2, change, 1) for change in (0, 1, -1)),
+        events.MembersOnline("community", (), 0, 1),
         events.DashboardUpdate({}, 1),
         events.PanelUpdate({}, 1, True),
         events.ViewUpdate("view", 1, "14:00:00", {"figures.visits": [1]}, {"figures": "1"}, 1, True),
@@ -162,6 +163,7 @@ def test_the_real_time_page_lists_every_event_with_its_fields_and_no_other():
     objects = [*(sample.as_object() for sample in samples), *(event(*given) for event, given in arguments.items())]
     sent = {sample["type"]: list(sample) for sample in objects}
     sent["page_update"][2:2] = ["path", *PageViews._fields]  # of each page
+    sent["members_online"][3:3] = ["user_id", "name", "since"]  # of each person
     sent["dashboard_update"][2:2] = DATA  # the contents of its data
     sent["visitor_update"][3:3] = ["last"]  # only in the site's event
     assert listed == sent

@@ -20,7 +20,7 @@ ORDER = """
 base: .
 base.core: .
 base.colours: .
-base.network: .
+base.network: . cli
 base.settings: .
 base.models: .
 base.database: .

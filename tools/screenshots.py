@@ -157,10 +157,8 @@ def choose_a_look(server: Server, chromium: Browser, admin: Login) -> None:
     page.fill("[name=site_name]", OWN_NAME)
     page.fill("[name=site_sentence]", OWN_SENTENCE)
     page.fill("[name=site_colour]", OWN_COLOUR)
+    page.set_input_files("#mark", {"name": "mark.svg", "mimeType": "image/svg+xml", "buffer": OWN_MARK.encode()})
     page.click("#name button.primary")
-    page.goto("/admin/server?edit=mark")
-    page.set_input_files("#mark-file", {"name": "mark.svg", "mimeType": "image/svg+xml", "buffer": OWN_MARK.encode()})
-    page.click("#mark button.primary")
     page.locator("header .brand img").wait_for()
     context.close()
 

@@ -11,6 +11,7 @@ from koyjabo.base.core.identity import site_role
 from koyjabo.base.settings.schema import Policy
 from koyjabo.people.accounts.models import LoginSession
 from koyjabo.people.accounts.queries import FAMILY_COLUMNS, Family, permitted
+from koyjabo.people.audit.models import AccessVersion
 from koyjabo.people.models import Community, Membership, User
 from .queries import IDS_PER_QUERY, IS_NOT_ARCHIVED
 
@@ -46,6 +47,14 @@ def access_facts(
         facts.users.update((row.id, site_role(row.is_admin, row.is_viewer)) for row in rows)
         facts.roles.update(_roles(session, ids, communities))
     return facts
+
+
+def people_version(session: Session) -> int:
+    return session.scalars(select(AccessVersion.people)).one()
+
+
+def shows_people(session: Session, community_id: str) -> bool:
+    return bool(session.scalar(select(Community.members_see_online).where(Community.id == community_id)))
 
 
 def _roles(session: Session, users: list[str], communities: Collection[str]) -> Iterator[tuple[tuple[str, str], str]]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, func, insert, or_, select
+from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.errors import LedgerUnavailable, UnknownCommunity
@@ -50,7 +50,7 @@ class Communities(Changes):
 
     Raises UnknownCommunity for an unknown id, an archived community, or a community that the account may not see;
     Forbidden if the role is too low; LedgerUnavailable. `values` are columns: name, name_bn, description,
-    description_bn, is_open, is_listed, count_anonymous, public_count.
+    description_bn, is_open, is_listed, count_anonymous, public_count, members_see_online.
     """
 
     has_listed = False
@@ -190,6 +190,7 @@ def new_community(tx: Transaction, **values: Any) -> Community:
         "is_listed": True,
         "count_anonymous": False,
         "public_count": False,
+        "members_see_online": False,
     }
     return Community(id=str(uuid.uuid4()), created_ms=tx.at_ms, **defaults | values)
 
@@ -227,6 +228,10 @@ def set_values(tx: Transaction, community: Community, values: Mapping[str, Any])
         setattr(community, name, value)
     if changed.get("public_count") is False:
         tx.revoke(community.id)
+    if "members_see_online" in changed:
+        others = update(Membership).where(Membership.community_id == community.id, Membership.user_id != tx.by.id)
+        tx.session.execute(others.values(is_notice_due=community.members_see_online))
+        tx.show_others(community.id)
 
 
 def archive(tx: Transaction, community: Community) -> None:

@@ -11,6 +11,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import UnknownUser
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.people.accounts import queries as account_queries
 from koyjabo.people.accounts.users.external_people import ExternalPeople
 from koyjabo.people.audit.log import community_subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
@@ -45,8 +46,9 @@ class CommunitiesByRef(Changes):
         """Create the community with this external id, or change and restore it. Returns the community, and whether it
         is new. Idempotent.
 
-        `values` contains the name, and optionally is_open, is_listed and public_count. Missing values are not changed;
-        a new community gets the defaults of `Communities.create`. Raises RefTaken if `ref` is the id of a community
+        `values` contains the name, and optionally is_open, is_listed, public_count and members_see_online. Missing
+        values are not changed; a new community gets the defaults of `Communities.create`. Raises RefTaken if `ref` is
+        the id of a community
         here.
         """
         access, is_new = self._put(account, ref, values)
@@ -83,11 +85,22 @@ class CommunitiesByRef(Changes):
 
     @transaction
     def put_member(
-        self, tx: Transaction, account: Account, community_id: str, ref: str, role: str, name: str
+        self,
+        tx: Transaction,
+        account: Account,
+        community_id: str,
+        ref: str,
+        role: str,
+        name: str,
+        appear_offline: bool | None = None,
     ) -> tuple[Membership, str | None]:
-        """Give a person a role and a name. Returns what `Memberships.set_role` returns. Idempotent."""
+        """Give a person a role and a name, and, in all communities, let them appear offline or not. Returns what
+        `Memberships.set_role` returns. Idempotent.
+        """
         community = _managed(tx, account, community_id)
         person = self._people.put(tx.session, {ref: name}, tx.at_ms)[ref]
+        if appear_offline is not None:
+            account_queries.appear_offline(tx, person.id, appear_offline)
         return memberships.give_role(tx, community, person.id, role)
 
     @transaction

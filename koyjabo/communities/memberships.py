@@ -3,12 +3,12 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import and_, delete, literal, select
+from sqlalchemy import and_, delete, literal, select, update
 
 from koyjabo.base.core.errors import Forbidden, LastAdmin, UnknownCommunity, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
-from koyjabo.base.database.rows import Slice
+from koyjabo.base.database.rows import Slice, changed_rows
 from koyjabo.counting.daily_people import SLOT_S, user
 from koyjabo.counting.models import Person, PersonDay
 from koyjabo.people.accounts.models import Invitation
@@ -71,16 +71,24 @@ class Memberships(Changes):
         return self._database.read(lambda session: dict(session.execute(query).all())) if user_ids else {}
 
     def last_here(self, community_id: str) -> tuple[str, int] | None:
-        """The name of the member who came last, and the start of that hour, s since 1970 UTC. None if no member came.
-        The caller checks the permission.
+        """The name of the member who came last and does not appear offline, and the start of that hour, s since 1970
+        UTC. None if no member came. The caller checks the permission.
         """
         is_person = and_(Person.scope == community_id, Person.person == literal(user("")).concat(User.id))
         is_last_day = and_(PersonDay.person_id == Person.id, PersonDay.day == Person.last_day)
         days = member_queries.members_of(community_id).join(Person, is_person).join(PersonDay, is_last_day)
-        columns = days.with_only_columns(User.name, PersonDay.began_s, PersonDay.slots)
+        columns = days.with_only_columns(User.name, PersonDay.began_s, PersonDay.slots).where(~User.appear_offline)
         newest = columns.order_by(PersonDay.began_s.desc(), PersonDay.slots.desc()).limit(1)
         row = self._database.read(lambda session: session.execute(newest).first())
         return (row.name, row.began_s + (row.slots.bit_length() - 1) * SLOT_S) if row else None
+
+    def take_notice(self, account: Account, community_id: str) -> bool:
+        """Whether the member has to read that members see who is online. Returns True once."""
+        mine = Membership.community_id == community_id, Membership.user_id == account.id, Membership.is_notice_due
+        if not self._database.read(lambda session: session.scalar(select(Membership.role).where(*mine))):
+            return False
+        shown = update(Membership).where(*mine).values(is_notice_due=False)
+        return bool(self._database.write(lambda session: changed_rows(session, shown)))
 
     def page(
         self, account: Account, community_id: str, start: int, count: int, text: str = "", role: str = ""

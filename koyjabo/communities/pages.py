@@ -1,6 +1,4 @@
-"""Community pages: the list; a community's room, with its numbers and, for moderators, the names of the people online;
-its members, invitations and settings.
-"""
+"""Community pages: the list; a community's room, members, invitations and settings."""
 
 from collections.abc import Collection
 from functools import partial
@@ -13,7 +11,6 @@ from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin, Unknown
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, Account
 from koyjabo.base.settings.schema import Settings, requires
-from koyjabo.communities.live.online_people import NEWEST_FIRST
 from koyjabo.counting.days_by_hour import DaysByHour
 from koyjabo.counting.visits import Visits
 from koyjabo.people.accounts.login import authentication
@@ -34,8 +31,7 @@ from koyjabo.web.login import page_login
 from koyjabo.web.pages import pagination
 from koyjabo.web.pages.flash import Undo, done, outcome
 from . import ui
-from .live import online_people
-from .live.online_person import OnlinePerson
+from .live.online_people import NEWEST_FIRST, PEOPLE_ORDERS
 from .queries import LIST_ORDERS
 from .roles import ADMIN, COMMUNITY_ROLES, MEMBER, MODERATOR, STRANGER, Access
 from .schemas import InvitationBody, JoinBody, RoleBody, columns, current_values
@@ -50,7 +46,6 @@ PEOPLE_PER_PAGE = 100
 
 PEOPLE = "people"
 """The part of the page that its script requests when people come or go."""
-
 
 FROM_ROOM = "room"
 
@@ -81,6 +76,9 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
         values |= _people(at)
     else:
         values["online"] = ui.online([at.community.id])[at.community.id]
+        if at.sees_people:
+            values |= ui.named(at)
+    values["is_notice_due"] = ui.take_notice(at)
     if at.may(MEMBER):
         values["peaks"] = current()[Peaks].get(at.scope)
     return ui.page("communities/community", at, status, problem=problem, **values)
@@ -88,12 +86,13 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
 
 def _people(at: Access) -> dict[str, Any]:
     """The list of people, and the number of all people online. Raises InvalidInput."""
-    communities, search = community_services(), _search("order", online_people.PEOPLE_ORDERS, NEWEST_FIRST)
+    communities, search = community_services(), _search("order", PEOPLE_ORDERS, NEWEST_FIRST)
     (online,), clock = communities.people.online(at.scope), current().clock
-    people = pagination.list_page(partial(communities.people.page, at.scope, **search), per_page=PEOPLE_PER_PAGE)
+    people = pagination.list_page(
+        partial(communities.people.page, at.scope, **search, reader=at.account.id), per_page=PEOPLE_PER_PAGE
+    )
     if not online and at.is_member and outcome():  # such as the founder, whose socket opens with this page
-        online, founder = 1, OnlinePerson(at.account.id, at.account.name, clock.now_ms(), tabs=1)
-        people = people._replace(items=(founder,), total=1)
+        online, people = 1, people._replace(items=(ui.you(at),), total=1)
     roles = communities.members.roles(at.scope, [person.user_id for person in people.items])
     last = None if online else communities.members.last_here(at.scope)
     return {
@@ -353,8 +352,7 @@ def revoke_invitation(community_id: str, invitation_id: str) -> Response:
 
 @bp.get("/communities/<community_id>/settings")
 def community_settings(community_id: str) -> Response:
-    """Show the settings. Moderators see only a link to the share links."""
-    at = ui.enter(community_id, MODERATOR)
+    at = ui.enter(community_id, ADMIN)
     return ui.page("communities/settings", at, form=ui.changes(current_values(at.community)))
 
 

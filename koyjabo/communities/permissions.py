@@ -20,6 +20,7 @@ from koyjabo.base.database.shared_lookups import SharedLookups
 from koyjabo.base.models import SITE
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts import queries as account_queries
+from . import access_queries
 from .access_queries import AccessFacts, access_facts
 from .roles import ADMIN, MEMBER, is_lower
 
@@ -66,6 +67,16 @@ class Permissions:
     def access_version(self) -> int:
         """A counter that increases whenever any permission is revoked, on any server. Raises LedgerUnavailable."""
         return self._database.read(account_queries.access_version)
+
+    def people_version(self) -> int:
+        """A counter that increases whenever people appear offline or online, or a community begins or stops showing
+        them to its members, on any server. Raises LedgerUnavailable.
+        """
+        return self._database.read(access_queries.people_version)
+
+    def shows_people(self, community_id: str) -> bool:
+        """Whether a community shows its members who is online. Raises LedgerUnavailable."""
+        return self._database.read(access_queries.shows_people, community_id)
 
     def check(self, needed: RequiredAccess, refresh_id: str | None = None) -> RequiredAccess:
         """The access to grant: `needed`, or a watcher's access for people who are not members. Raises Unauthenticated,

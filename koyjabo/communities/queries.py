@@ -13,7 +13,7 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import Slice, length
 from koyjabo.base.database.search import has, sought
-from koyjabo.counting.models import Announcement
+from koyjabo.counting.models import StoredMilestone
 from koyjabo.people.accounts.models import Invitation
 from koyjabo.people.models import Community, Membership
 from koyjabo.presence.members.models import Peak
@@ -112,7 +112,7 @@ def _read(session: Session, account: Account, query: Select[Community, str]) -> 
 
 
 def remove(session: Session, community_id: str) -> None:
-    """Delete the community, its memberships, invitations, counter, announcements and peaks. Its visits stay in the
+    """Delete the community, its memberships, invitations, counter, milestones and peaks. Its visits stay in the
     ledger.
     """
     session.execute(delete(Invitation).where(Invitation.community_id == community_id))
@@ -120,7 +120,7 @@ def remove(session: Session, community_id: str) -> None:
     session.execute(delete(Community).where(Community.id == community_id))
     session.execute(delete(Counter).where(Counter.scope == community_id))
     session.execute(delete(Peak).where(Peak.scope == community_id))
-    session.execute(delete(Announcement).where(Announcement.scope == community_id))
+    session.execute(delete(StoredMilestone).where(StoredMilestone.scope == community_id))
 
 
 def find(session: Session, community_id: str) -> Community | None:

@@ -67,6 +67,11 @@ class Access(NamedTuple):
         return self.own_role is not None
 
     @property
+    def sees_people(self) -> bool:
+        """Whether the account sees who is online: moderators and, if the community allows it, all members."""
+        return self.may(MEMBER if self.community.members_see_online else MODERATOR)
+
+    @property
     def is_stranger(self) -> bool:
         return self.account is STRANGER
 

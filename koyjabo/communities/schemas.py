@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.identity import EXTERNAL_ID, NO_MISTAKE, RESERVED_REFS, Account
+from koyjabo.people.accounts.login.schemas import APPEAR_OFFLINE
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.people.models import Community, Membership
 from koyjabo.web.http.responses import Time
@@ -27,6 +28,7 @@ COUNT_ANONYMOUS = "counts visits by people who are not members, even if it is no
 NAME_BN = "the name on pages in Bangla"
 DESCRIPTION_BN = "the description on pages in Bangla"
 PUBLIC_COUNT = "lets anyone see the numbers of people online and of visits, live"
+MEMBERS_SEE_ONLINE = "lets members, not only moderators, see who is online, by name"
 
 
 MAX_MEMBERS = 500
@@ -58,6 +60,7 @@ class NewCommunityBody(Body):
     listed: Flag = Field(True, description="anyone can find it; only members can enter")
     count_anonymous: Flag = Field(False, description=COUNT_ANONYMOUS)
     public_count: Flag = Field(False, description=PUBLIC_COUNT)
+    members_see_online: Flag = Field(False, description=MEMBERS_SEE_ONLINE)
 
 
 class CommunityChangesBody(Body):
@@ -71,6 +74,7 @@ class CommunityChangesBody(Body):
     listed: Flag | None = None
     count_anonymous: Flag | None = Field(None, description=COUNT_ANONYMOUS)
     public_count: Flag | None = Field(None, description=PUBLIC_COUNT)
+    members_see_online: Flag | None = Field(None, description=MEMBERS_SEE_ONLINE)
 
 
 class CommunityByRefBody(Body):
@@ -81,6 +85,7 @@ class CommunityByRefBody(Body):
     open: Flag | None = Field(None, description="anyone can join")
     listed: Flag | None = Field(None, description="anyone can find it; only members can enter")
     public_count: Flag | None = Field(None, description=PUBLIC_COUNT)
+    members_see_online: Flag | None = Field(None, description=MEMBERS_SEE_ONLINE)
 
 
 def columns(body: Body) -> dict[str, Any]:
@@ -125,6 +130,7 @@ class CommunityResponse(BaseModel):
     listed: bool = Field(description="anyone can find it; only members can enter")
     count_anonymous: bool = Field(description=COUNT_ANONYMOUS)
     public_count: bool = Field(description=PUBLIC_COUNT)
+    members_see_online: bool = Field(description=MEMBERS_SEE_ONLINE)
     role: str | None = Field(description="member, moderator or admin; null if you are not a member")
     online: int = Field(description="number of people online")
 
@@ -191,6 +197,7 @@ Ref = Annotated[str, BeforeValidator(ref_text), WithJsonSchema(pattern(REF_PATTE
 class MemberByRefBody(Body):
     role: Role
     name: Name = Field(description="as others see it", examples=["Ayesha"])
+    appear_offline: Flag | None = Field(None, description=APPEAR_OFFLINE)
 
 
 class MemberOfList(BaseModel):

@@ -15,6 +15,7 @@ from koyjabo.communities.live.member_room import MemberRoom
 from koyjabo.communities.live.messages import CommunityMessages
 from koyjabo.communities.live.online_people import OnlinePeople
 from koyjabo.communities.live.participants import Participants
+from koyjabo.communities.live.people_rooms import PeopleRooms
 from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.room_updates import RoomUpdates
 from koyjabo.counting.live_stats import LiveStats
@@ -46,16 +47,19 @@ class CommunityServices:
     room_updates: RoomUpdates
     dashboards: Dashboards
     people: OnlinePeople
+    people_rooms: PeopleRooms
     revocation: Revocation
     messages: CommunityMessages
 
     def receive_revocation(self, subject: str, message: Any) -> None:
         self.refs.forget(str(message))
         self.revocation.receive(message)
+        self.people_rooms.recheck_soon()
 
     def forget_database(self) -> None:
         """Drop what is known from the database. Does not wait."""
         self.revocation.recheck_soon()
+        self.people_rooms.version = -1
         self.refs.forget_all()
 
 
@@ -75,7 +79,8 @@ def build(base: Base) -> CommunityServices:
     attendance_log = AttendanceLog(base.signals.members_attended.send, runtime, clock)
     people = OnlinePeople(members, visits, attendance_log, accounts.credentials.names)
     new_room = partial(_member_room, base)
-    admission = Admission(realtime, visits, people, dashboards, participants, permissions, new_room)
+    people_rooms = PeopleRooms(realtime, members, people, participants, permissions, runtime, clock)
+    admission = Admission(realtime, visits, people, dashboards, participants, permissions, people_rooms, new_room)
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
     visits.follow(updates.stats_changed)
     revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, admission.leave)
@@ -97,6 +102,7 @@ def build(base: Base) -> CommunityServices:
         room_updates=updates,
         dashboards=dashboards,
         people=people,
+        people_rooms=people_rooms,
         revocation=revocation,
         messages=CommunityMessages(participants, realtime.fanout, realtime.bus, runtime, clock, revocation),
     )

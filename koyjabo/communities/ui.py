@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Flask, Response, make_response, render_template, request
+from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import Unauthenticated, UnknownCommunity
 from koyjabo.base.database.rows import Slice
@@ -12,6 +13,8 @@ from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import name_of
 from koyjabo.web.login import page_login
 from koyjabo.web.panel.pages import me
+from .live.online_person import OnlinePerson
+from .live.people_rooms import MAX_NAMED_MEMBERS
 from .roles import STRANGER, Access
 from .schemas import CommunityChangesBody, NewCommunityBody
 from .services import community_services
@@ -19,8 +22,7 @@ from .services import community_services
 MAX_CHOICES = 200
 """Maximum number of communities to choose from."""
 
-
-FLAGS = ("open", "listed", "count_anonymous", "public_count")
+FLAGS = ("open", "listed", "count_anonymous", "public_count", "members_see_online")
 
 
 def init_app(app: Flask) -> None:
@@ -47,7 +49,7 @@ def _has_communities() -> bool:
 
 
 def founding() -> Form[NewCommunityBody]:
-    return Form(NewCommunityBody, {"open": True, "listed": True}, FLAGS)
+    return Form(NewCommunityBody, {"open": True, "listed": True, "members_see_online": True}, FLAGS)
 
 
 def changes(values: dict[str, Any] | None = None) -> Form[CommunityChangesBody]:
@@ -83,11 +85,32 @@ def online(communities: list[str]) -> dict[str, int]:
     return dict(zip(communities, community_services().people.online(*communities), strict=True))
 
 
+def named(at: Access) -> dict[str, Any]:
+    """The newest people, for a member, and the reader, whom this page will put online."""
+    named = community_services().people.first(at.scope, MAX_NAMED_MEMBERS, True, at.account.id)
+    return {"named": named, "you": you(at) if at.is_member else None}
+
+
+def you(at: Access) -> OnlinePerson:
+    """The reader, as if online from now on."""
+    account = at.account
+    return OnlinePerson(account.id, account.name, current().clock.now_ms(), 1, account.appear_offline)
+
+
+def take_notice(at: Access) -> bool:
+    """Whether the page has to say that members see who is online. Returns True once for each member."""
+    # Scripts that refresh a page do not show what was not there before.
+    if not (at.sees_people and at.is_member and request.headers.get("Sec-Fetch-Dest", "document") == "document"):
+        return False
+    return community_services().members.take_notice(at.account, at.community.id)
+
+
 def choices(chosen: str = "") -> list[tuple[str, str]]:
     """The first communities by name, to choose from, as (id, name). The chosen one is always included."""
     named = {community.id: name_of(community) for community in _by_name().items}
-    if chosen:
-        named.setdefault(chosen, chosen)
+    if chosen and chosen not in named:
+        same = community_services().directory.all(me(), chosen).items  # searches ids as well
+        named[chosen] = next(map(name_of, same), str(_("A community that is gone")))
     return list(named.items())
 
 

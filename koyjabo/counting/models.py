@@ -293,7 +293,7 @@ class ClockState(Model):
     answer: Mapped[Word]  # `clock` or `visits`, whichever is right
 
 
-class Announcement(Model):
+class StoredMilestone(Model):
     """A milestone, stored in the transaction of the visit that reaches it. `key` keeps workers and retries from
     storing it twice.
     """

@@ -39,6 +39,7 @@ class User(Model):
     language: Mapped[str | None] = mapped_column(String(8))  # for emails; None if the account is older than this column
     verified_ms: Mapped[int | None]  # when a link sent to this address was used
     weekly_report: Mapped[bool] = mapped_column(server_default=false())  # whether the user gets it by email
+    appear_offline: Mapped[bool] = mapped_column(server_default=false())  # counted, but not named, while online
     # The id in another system; None for an account.
     external_ref: Mapped[Ref | None]
     external_issuer: Mapped[Name | None]  # the issuer of their tokens; "" if unknown
@@ -50,7 +51,9 @@ class User(Model):
     @property
     def account(self) -> Account:
         """The user, as other packages see them."""
-        return Account(self.id, self.email, self.name, self.is_admin, self.is_viewer)
+        return Account(
+            self.id, self.email, self.name, self.is_admin, self.is_viewer, appear_offline=self.appear_offline
+        )
 
     @property
     def site_role(self) -> str:
@@ -75,6 +78,7 @@ class Community(Model):
     archived_ms: Mapped[int | None]  # visible only in the panel; has no counter
     count_anonymous: Mapped[bool] = mapped_column(server_default=false())  # non-members count even if not open
     public_count: Mapped[bool] = mapped_column(server_default=false())  # the online count is public
+    members_see_online: Mapped[bool] = mapped_column(server_default=false())  # by name
     founder_id: Mapped[Uuid | None] = mapped_column(index=True)  # None if unknown
     ref: Mapped[Ref | None]  # the id in another system
 
@@ -92,5 +96,7 @@ class Membership(Model):
     user_id: Mapped[UserId] = mapped_column(primary_key=True, index=True)
     role: Mapped[Word]
     joined_ms: Mapped[int]
+    # Whether the member joined before `members_see_online` was turned on, and has not read so.
+    is_notice_due: Mapped[bool] = mapped_column(server_default=false())
     user: Mapped[User] = related()
     community: Mapped[Community] = related()

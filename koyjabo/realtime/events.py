@@ -22,6 +22,10 @@ VIEW_ROOM, SHARED_VIEW_ROOM = "view ", "shared view "
 """Room name prefixes for report views. All pages in a room show the same view."""
 
 
+MEMBERS_ONLINE_ROOM = "members_online_"
+"""Room name prefix."""
+
+
 MESSAGE_TYPE = "message"
 
 
@@ -32,6 +36,11 @@ def view_room(view: tuple[str, ...], is_shared: bool) -> str:
 def visitors_room(community_id: str) -> str:
     """Room of a community's members who are online."""
     return f"visitors_{community_id}"
+
+
+def members_online_room(community_id: str) -> str:
+    """Room of a community's members who see who is online."""
+    return f"{MEMBERS_ONLINE_ROOM}{community_id}"
 
 
 def dashboard_room(community_id: str) -> str:
@@ -79,6 +88,28 @@ class CountChanged:
             "community_id": self.community_id,
             "count": self.count,
             "change": self.change,
+            "revision": self.revision,
+            "timestamp": iso(self.at_ms or self.revision),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MembersOnline:
+    """Who is online in a community, newest first. `unnamed` people online are not among `people`."""
+
+    type: ClassVar[str] = "members_online"
+    community_id: str
+    people: tuple[Mapping[str, Any], ...]
+    unnamed: int
+    revision: int
+    at_ms: int = 0  # 0 if it is the revision
+
+    def as_object(self) -> dict[str, Any]:
+        return {
+            "type": self.type,
+            "community_id": self.community_id,
+            "people": list(self.people),
+            "unnamed": self.unnamed,
             "revision": self.revision,
             "timestamp": iso(self.at_ms or self.revision),
         }

@@ -38,6 +38,10 @@ class RoomManager(PubSubManager, LocalFanout):
             super().initialize()
             self._bus.start(self._received.put)
 
+    def emit(self, *values: Any, ignore_queue: bool = False, **options: Any) -> None:
+        # For this worker, python-socketio would drop the revision.
+        (LocalFanout if ignore_queue else PubSubManager).emit(self, *values, **options)
+
     def _publish(self, data: dict[str, Any]) -> None:
         self._bus.send_to_queue(self.json.dumps(data))
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from koyjabo.base.cluster.bus import Bus
 from koyjabo.base.core.clock import system_elapsed_ms
 from koyjabo.base.core.runtime import Runtime
-from .events import PANEL_ROOM, SHARED_VIEW_ROOM, STATS_ROOM, VIEW_ROOM
+from .events import MEMBERS_ONLINE_ROOM, PANEL_ROOM, SHARED_VIEW_ROOM, STATS_ROOM, VIEW_ROOM, visitors_room
 from .fanout import LocalFanout
 from .room import Closed, EventRoom, EventSource, Room, RoomSource
 from .sinks import Member
@@ -38,7 +38,7 @@ class Rooms:
     def open(self, name: str, source: EventSource, kind: type[OfRoom] = Room) -> OfRoom:  # type: ignore[assignment]
         room = kind(name, source, self._fanout, self._runtime, partial(self._bus.hear, _heard(name)))
         self._rooms[name] = room
-        if _heard(name) != name:
+        if _heard(name) == STATS_ROOM != name:
             self._of_panel.add(name)
         return room
 
@@ -148,5 +148,9 @@ class Rooms:
 
 
 def _heard(name: str) -> str:
-    """The name of the room to subscribe to: the panel and its views follow the site's values."""
+    """The name of the room to subscribe to: the panel and its views follow the site's values, and the people of a
+    community follow their count.
+    """
+    if name.startswith(MEMBERS_ONLINE_ROOM):
+        return visitors_room(name.removeprefix(MEMBERS_ONLINE_ROOM))
     return STATS_ROOM if name == PANEL_ROOM or name.startswith((VIEW_ROOM, SHARED_VIEW_ROOM)) else name

@@ -29,7 +29,7 @@ class DashboardData:
     def read(self, community_id: str) -> dict[str, Any]:
         """The current data of a community's dashboard. May wait."""
         scope = Scope(community_id)
-        members = self._people.page(scope, 0, MAX_NAMED_PEOPLE).items
+        members = self._people.first(scope, MAX_NAMED_PEOPLE)
         return {
             "today_visitors": people(self._reports.today(community_id)),
             "realtime_count": self._members.online(scope).count,
@@ -60,6 +60,7 @@ def bind_tracker(base: Base) -> None:
         TrackerServices(
             members=services[OnlineMembers],
             peaks=services[Peaks],
+            listed=services[CommunityServices].people.listed,
             today=lambda scope: people(report.today(scope)),
             start=services.start,
             communities=services[CommunityServices].directory.ids,

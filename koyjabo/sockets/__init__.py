@@ -1,5 +1,5 @@
 """Sockets handle plain WebSockets, streams and Socket.IO: connecting, joining rooms, and messages from clients. Begin
-with `routes.py`.
+with `websocket_routes.py`.
 """
 
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
-INTERFACES = ("api", "routes")
+INTERFACES = ("api", "websocket_routes")
 
 
 def register(base: "Base") -> None:
@@ -18,10 +18,10 @@ def register(base: "Base") -> None:
 
     from koyjabo.realtime.services import RealtimeServices
     from koyjabo.web.fast_path.fast_path import STREAM_OPENER
-    from . import routes, socketio_handlers, socketio_setup
+    from . import socketio_handlers, socketio_setup, websocket_routes
 
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     socketio_handlers.register()
-    app.extensions[STREAM_OPENER] = partial(routes.open_stream, app, routes.STATS_STREAM)
+    app.extensions[STREAM_OPENER] = partial(websocket_routes.open_stream, app, websocket_routes.STATS_STREAM)
     fanout, workers = base.services[RealtimeServices].fanout, base.settings.web_concurrency
     socketio_setup.init_app(app, base.runtime, fanout, workers)

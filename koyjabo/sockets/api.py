@@ -11,16 +11,17 @@ from koyjabo.web.openapi.describe import describe
 from koyjabo.web.openapi.refusals import COMMUNITY_REFUSALS
 from koyjabo.web.openapi.response_specs import StreamOf
 from .event_streams import COMMUNITY_STREAM, SITE_STREAM
-from .routes import stream_of
 from .schemas import (
     CommunityUpdateEvent,
     LostRightEvent,
+    MembersOnlineEvent,
     MessageEvent,
     VisitorCountEvent,
     VisitorJoinedEvent,
     VisitorLeftEvent,
 )
 from .site_parts import STREAM_LIMITS, STREAM_QUERY, STREAM_RESPONSES
+from .websocket_routes import stream_of
 
 bp = api_blueprint("sockets")
 
@@ -34,7 +35,7 @@ STREAM_HEADERS = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
 
 COMMUNITY_EVENTS = (
     *(VisitorCountEvent, VisitorJoinedEvent, VisitorLeftEvent, CommunityUpdateEvent),
-    *(MessageEvent, LostRightEvent),
+    *(MembersOnlineEvent, MessageEvent, LostRightEvent),
 )
 
 

@@ -58,6 +58,19 @@ class VisitorLeftEvent(CountEvent):
     change: Literal[-1]
 
 
+class MembersOnlineEvent(BaseModel):
+    """Who is online, if `members_see_online` is true. Sent after the first `visitor_count`, and on changes, at most
+    once a second. Not sent to watchers.
+    """
+
+    type: Literal["members_online"]
+    community_id: str
+    people: list[dict[str, str]] = Field(description="at most 50, newest first: `user_id`, `name`, `since`")
+    unnamed: int = Field(description="members online who are not in `people`")
+    revision: int = Field(description="increases with every event; time in ms since 1970", examples=[1765860518412])
+    timestamp: str = Field(examples=["2025-12-16T04:48:38.412Z"])
+
+
 class MessageEvent(BaseModel):
     """A program's message to the members online."""
 

@@ -38,9 +38,9 @@ MINUTE_FORMAT = "d MMM y, HH:mm"
 
 def init_app(app: Flask) -> None:
     Babel(app, locale_selector=language)
-    of_numbers = count, percent, share, digits, size, spent
+    of_numbers = count, percent, share, decimal, digits, size, spent
     of_times = period, moment, second, exact, age, day, time_of_day, duration
-    for filter_ in (*of_numbers, *of_times, translated, place, name_of, named, description_of, lang):
+    for filter_ in (*of_numbers, *of_times, translated, place, flag, name_of, named, description_of, lang):
         app.jinja_env.filters[filter_.__name__] = _when_rendered(filter_)
     app.jinja_env.globals.update(language=language, languages=LANGUAGES, place_words=place_words)
     app.jinja_env.globals.update(
@@ -57,7 +57,9 @@ def site_name() -> str:
 
 
 def offers_bangla() -> bool:
-    """Whether public pages have the switch to Bangla: on a site that speaks it, or to a visitor who does."""
+    """Whether pages have the switch to Bangla, and forms fields for it: on a site that speaks it, or to a reader who
+    does.
+    """
     spoken = language(), *request.accept_languages.values()
     return current()[Settings].speaks_bangla or any(code.lower().startswith("bn") for code in spoken)
 
@@ -145,6 +147,12 @@ def place(name: str) -> str:
     )
 
 
+def flag(name: str) -> Markup:
+    """The flag of a location or a country code, hidden from screen readers."""
+    text = location_names.flag_of(name)
+    return Markup('<span aria-hidden="true">{}</span> ').format(text) if text else Markup("")
+
+
 def browser_name(browser: Browser) -> str:
     """A name such as "Chrome on Android", or only the known part."""
     name, system = browser
@@ -176,7 +184,12 @@ def percent(number: float) -> str:
 
 def share(percent: float) -> str:
     """Format a percentage with exactly one decimal, so that columns line up: `8.0%`."""
-    return digits(format_decimal(percent, "#,##0.0", locale=language())) + "%"
+    return decimal(percent) + "%"
+
+
+def decimal(number: float) -> str:
+    """Format a number with exactly one decimal: `3.6`."""
+    return digits(format_decimal(number, "#,##0.0", locale=language()))
 
 
 def digits(text: object) -> str:

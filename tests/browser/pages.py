@@ -207,3 +207,12 @@ def live(page: Page) -> Page:
 def open_live(page: Page, path: str) -> Page:
     visit(page, path)
     return live(page)
+
+
+def copied(page: Page) -> list[str]:
+    """Copy the report as text where the clipboard is forbidden. Returns the lines."""
+    listener = "addEventListener('copy', () => { window.copied = document.activeElement.value; })"
+    page.evaluate(f"navigator.clipboard.writeText = () => Promise.reject(); {listener}")
+    page.locator("[data-as-text] >> visible=true").click()
+    text: str = page.wait_for_function("window.copied").json_value()
+    return text.split("\n")

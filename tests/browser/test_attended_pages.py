@@ -56,7 +56,7 @@ def test_the_waiting_time_of_a_visit_is_right_although_the_devices_clock_was_set
     host_page = device.open(other_site)
     host_page.clock.install(time=in_years(-5))
     host_page.evaluate("(url) => import(url).then(() => null)", module_of(timed))
-    host_page.evaluate("(url) => import(url).then(() => null)", module_of(timed).replace(".js", "-queue.js"))
+    host_page.evaluate("(url) => import(url).then(() => null)", module_of(timed).replace(".js", "-queue.2.js"))
     device.context.set_offline(True)
     begin(host_page, timed.server)
     wait_for(host_page, lambda: state(host_page)[1] == "offline", "it finds no network")

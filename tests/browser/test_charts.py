@@ -35,7 +35,7 @@ def test_the_tooltip_of_a_chart_follows_the_arrow_keys_and_is_announced(chart):
     expect(plot).to_have_attribute("aria-valuetext", "16 Dec, 14:00 not over yet: Together 60")
     expect(tip).to_be_hidden()
     chart.locator("summary").focus()
-    chart.page.keyboard.press("Shift+Tab")
+    chart.page.keyboard.press("Tab")
     expect(tip).to_contain_text("16 Dec, 14:00 not over yet")
     for key, spoken in (("ArrowLeft", "16 Dec, 13:00"), ("Home", "16 Dec, 9:00"), ("ArrowRight", "16 Dec, 10:00")):
         chart.page.keyboard.press(key)
@@ -44,3 +44,10 @@ def test_the_tooltip_of_a_chart_follows_the_arrow_keys_and_is_announced(chart):
     expect(plot).to_have_attribute("aria-valuetext", "16 Dec, 10:00: Together 90")
     chart.page.keyboard.press("Escape")
     expect(tip).to_be_hidden()
+
+
+def test_the_menu_of_a_chart_shows_and_hides_its_table(chart):
+    for is_shown in (False, True, False):
+        expect(chart.get_by_role("table")).to_be_visible(visible=is_shown)
+        chart.locator("summary").click()
+        chart.get_by_role("button", name="Table", expanded=is_shown).click()

@@ -94,8 +94,23 @@ def test_the_page_names_people_who_arrive_and_leave_and_their_texts_stay_texts(s
     with PlainMember(site.port, community, mallory.token):
         expect(stat(page, "online")).to_be_visible()
         expect(stat(page, "online")).to_have_text("১")
-        expect(stat(page, "peak_month")).to_have_text("১")
+        expect(stat(page, "peak")).to_have_text("১")
         expect(here.locator("strong")).to_have_text(HOSTILE)
         assert page.evaluate("window.hacked") is None
     expect(page.locator("#absent")).to_contain_text(HOSTILE)
     expect(page.locator("#absent")).to_be_visible()
+
+
+def test_a_member_sees_the_names_of_people_who_come_and_go(site, page, founder, karim):
+    community = founder.found(members_see_online=True)
+    live(visit_as(page, karim.join(community), f"/communities/{community}"))
+    here, other = page.locator("#online-list li"), page.locator(f"#online-list [data-person='{founder.id}']")
+    expect(here.locator("small", has_text="you")).to_have_count(1)
+    with PlainMember(site.port, community, founder.token):
+        expect(other.locator("strong")).to_have_text(founder.name)
+        expect(page.locator("#online-more")).to_be_hidden()
+    expect(other).to_have_attribute("data-left", "")
+    founder.call("PATCH", "/api/auth/me", {"appear_offline": True})
+    with PlainMember(site.port, community, founder.token):
+        expect(page.locator("#online-more")).to_have_text("and 1 more")
+    founder.call("PATCH", "/api/auth/me", {"appear_offline": False})

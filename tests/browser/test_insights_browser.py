@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
-from pages import expect, transferred, visit
+from pages import PHONE, copied, expect, over, transferred, visit
 from support.application.site import Site, Time
 from support.programs.zone import ZONE
 
@@ -82,7 +82,7 @@ def check_lines_of_rows(page, bars, thursday) -> None:
 
 def test_a_click_on_a_day_leads_to_its_cause_and_the_back_button_returns(new_device, session):
     device = new_device(storage_state=session)
-    page = device.open("/admin/?compare=weekday")
+    page = device.open("/admin/?compare=previous")
     page.evaluate("window.isSame = true")
     page.locator(".days summary").click()
     page.locator(".days .items a", has_text="Last 7 days").click()
@@ -106,7 +106,7 @@ def test_a_click_on_a_day_leads_to_its_cause_and_the_back_button_returns(new_dev
     bars.click(position=thursday)
     expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
     page.locator("[aria-label^='Comparison'] >> visible=true").click()
-    page.locator(".roomy a", has_text=re.compile("^Previous period$")).click()
+    page.locator(".roomy a", has_text=re.compile("^Previous period")).click()
     expect(row(page, "page", "/fares").locator("xpath=ancestor::tr").locator("[data-direction=down]")).to_be_visible()
     row(page, "page", "/fares").click()
     check_found(page)
@@ -126,7 +126,9 @@ def test_print_and_forced_colours_show_the_range_the_chosen_switches_and_the_cur
     colours = "links => links.map(link => getComputedStyle(link).backgroundColor)"
     current, other = admin_tab.locator("#insights-pages .tabs a").evaluate_all(colours)[:2]
     assert current != other
+    expect(admin_tab.get_by_text("Exact up to")).to_be_hidden()
     admin_tab.emulate_media(forced_colors="none", media="print")
+    expect(admin_tab.get_by_text("Exact up to")).to_be_visible()
     head = admin_tab.locator("#insights-head")
     expect(head.get_by_text("Last 7 days").first).to_be_visible()
     switch = {"name": "Attended only", "exact": True}
@@ -135,13 +137,19 @@ def test_print_and_forced_colours_show_the_range_the_chosen_switches_and_the_cur
     expect(head.get_by_role("link", **switch)).to_be_visible()
 
 
+def test_the_text_of_a_report_has_its_filters_and_its_change(new_device, session):
+    query = f"start={THURSDAY}&end={THURSDAY}&compare=previous&device=desktop"
+    page = new_device(storage_state=session).open(f"/admin/?{query}")
+    assert copied(page)[2:] == ["Device is Desktop", "Visits: 13 (down 35%)", "Landing page: /", "Source: Direct"]
+
+
 def test_a_page_printed_with_wide_margins_has_all_lists_and_the_whole_chart(admin_tab):
     admin_tab.set_viewport_size({"width": 643, "height": 2_000})  # A4 with margins of 20 mm
     admin_tab.emulate_media(media="print", color_scheme="light")
     visit(admin_tab, "/admin/?range=7d")
     canvas = admin_tab.locator(".chart.drawn canvas")
     canvas.evaluate("canvas => { canvas.parentElement.style.width = '1200px' }")  # as on the screen
-    for part in [canvas, *admin_tab.locator("#insights-lists h2").all()]:
+    for part in [canvas, *admin_tab.locator("#insights-lists section:not([hidden]) > h2").all()]:
         expect(part).to_be_in_viewport(ratio=1)
     light = canvas.evaluate(BARS_COLOUR)
     admin_tab.emulate_media(media="screen", color_scheme="dark")
@@ -150,6 +158,20 @@ def test_a_page_printed_with_wide_margins_has_all_lists_and_the_whole_chart(admi
     )
     admin_tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert canvas.evaluate(BARS_COLOUR) == light
+
+
+def test_the_map_is_fetched_when_its_tab_is_opened_and_fits_a_phone(new_device, session):
+    page = new_device(storage_state=session, **{**PHONE, "locale": "en"}).open("/admin/?range=7d")
+    page.locator("#insights-places").scroll_into_view_if_needed()
+    page.wait_for_load_state("networkidle")
+    assert [url for url in transferred(page) if "world" in url] == []
+    page.get_by_role("link", name="Map", exact=True).click()
+    world = page.locator("svg.map")
+    expect(world).to_have_attribute("aria-hidden", "true")
+    page.wait_for_load_state("networkidle")
+    assert [0 < size < 30_000 for url, size in transferred(page).items() if "/world.svg" in url] == [True]
+    box, shape = world.bounding_box(), world.locator("use").first.evaluate("use => use.getBBox().width")
+    assert (box["x"] >= 0, box["x"] + box["width"] <= 360, shape > 900, over(page)) == (True, True, True, 0)
 
 
 def test_overview_is_small_and_a_day_of_its_chart_opens_with_the_keyboard(new_device, session):

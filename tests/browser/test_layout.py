@@ -11,10 +11,16 @@ from support.programs.zone import ZONE
 HEIGHTS = {"/admin/server": 3_100, "/admin/visits": 3_800}
 """Maximum height in px at 360 px width."""
 
+MAX_SENTENCE_PX = 260
+"""Maximum distance of the site's sentence from the top of a phone's screen."""
+
+ON_GROUND = ("/", "/login", "/signup", "/forgot-password", "/receipt", "/communities", "/offline", "/nothing")
+GROUND = 'getComputedStyle(document.querySelector("header.site")).backgroundColor'
+
 MAX_CHIP_PX = 48
 """Maximum height of a filter's chip: one line."""
 
-MAX_CONTROLS, MAX_WORDS = 85, 300
+MAX_CONTROLS, MAX_WORDS = 80, 300
 """Maximum numbers on Overview. The demo shows eight more locations, which are links."""
 
 SEEN = r"""() => {
@@ -25,6 +31,20 @@ SEEN = r"""() => {
   const words = texts.filter((node) => node.nodeType === Node.TEXT_NODE && isSeen(node.parentElement));
   const counted = words.map(({ data }) => data.match(/\p{L}[\p{L}\p{M}]*/gu)?.length ?? 0);
   return [controls.filter(isSeen).length, counted.reduce((sum, count) => sum + count, 0)];
+}"""
+
+SIZES_PX = {13, 15, 20, 28, 44}
+LOOK = """() => {
+  const style = (element) => getComputedStyle(element);
+  const isEdge = ({ borderBottomWidth: width, borderBottomColor: end }) => parseFloat(width) && !end.endsWith(" 0)");
+  const isBox = (element) => isEdge(style(element)) && parseFloat(style(element).borderLeftWidth) > 0;
+  const boxes = (element) => (element ? boxes(element.parentElement) + Number(isBox(element)) : 0);
+  const isText = ({ nodeType, data }) => nodeType === Node.TEXT_NODE && data.trim();
+  const hasText = ({ childNodes }) => [...childNodes].some(isText);
+  const all = [...document.querySelectorAll("body :not(option)")];
+  const texts = all.filter((element) => element.checkVisibility() && hasText(element));
+  const framed = texts.filter((text) => boxes(text) > 1).map((text) => text.outerHTML);
+  return [texts.map((element) => parseFloat(style(element).fontSize)), framed];
 }"""
 
 FIXED = ["/", *(f"/admin/{page}" for page in ("", "server", "connect", "communities", "people", "visits"))]
@@ -69,6 +89,8 @@ def test_pages_are_short_on_a_phone_and_show_whole_words_and_all_sections(new_de
     visit(phone, "/")
     board = phone.locator("[data-board]").bounding_box()
     assert board["y"] + board["height"] <= PHONE["viewport"]["height"] / 3, "the number is in the upper third"
+    sentence = phone.locator(".sentence").bounding_box()
+    assert sentence["y"] + sentence["height"] <= MAX_SENTENCE_PX
     for path, most in HEIGHTS.items():
         visit(phone, path)
         phone.wait_for_load_state("networkidle")
@@ -76,6 +98,24 @@ def test_pages_are_short_on_a_phone_and_show_whole_words_and_all_sections(new_de
     for width in (360, 320):
         phone.set_viewport_size({"width": width, "height": 640})
         assert phone.evaluate(IS_WHOLE), f"{width} px"
+
+
+def test_public_pages_have_the_ground_of_the_home_page_and_documents_do_not(new_device):
+    page = new_device().context.new_page()
+    grounds = {}
+    for path in (*ON_GROUND, "/docs/"):
+        page.goto(path)
+        grounds[path] = page.evaluate(GROUND)
+    assert grounds == {**dict.fromkeys(ON_GROUND, "rgb(0, 106, 78)"), "/docs/": "rgba(0, 0, 0, 0)"}
+
+
+def test_each_text_of_the_panel_has_one_of_five_sizes_and_at_most_one_border_around_it(admin_tab):
+    admin_tab.set_viewport_size({"width": 1440, "height": 900})
+    for path in ("/admin/?range=30d", *FIXED[2:], "/account"):
+        visit(admin_tab, path)
+        sizes, framed = admin_tab.evaluate(LOOK)
+        assert set(sizes) <= SIZES_PX, path
+        assert framed == [], path
 
 
 def test_overview_has_few_controls_and_words(admin_tab):

@@ -100,14 +100,19 @@ def test_an_element_with_the_attribute_views_counts_later_openings_as_page_views
 
 
 def test_copies_of_the_scripts_count_a_page_once(post, site):
-    copies = ["koyjabo-count.js?v=1", "koyjabo-count.js?v=2"]
+    copies = [
+        "js/koyjabo-count.js?v=1",
+        "js/koyjabo-count.js?v=2",
+        "copy/koyjabo-count.js",
+    ]  # the last with its own parts
+    post.page.route("**/copy/**", lambda route: route.continue_(url=route.request.url.replace("/copy/", "/js/")))
     element = '<koyjabo-count value="page" views>none</koyjabo-count>'
     post.open("posts/copies", element)
     for name in copies:
-        post.page.add_script_tag(url=f"http://localhost:{site.port}/static/js/{name}", type="module")
+        post.page.add_script_tag(url=f"http://localhost:{site.port}/static/{name}", type="module")
     url = f"http://localhost:{site.port}/static/js/koyjabo.js"
     start = "async (url) => { const { KoyJabo } = await import(url); new KoyJabo({ pageViews: true }).start(); }"
-    for name in (url, f"{url}?v=1", f"{url}?v=2"):
+    for name in (url, f"{url}?v=1", url.replace("/js/", "/copy/")):
         post.page.evaluate(start, name)
     post.shows("1")
     post.go("pushState({}, '', '/posts/copied')")

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from pages import expect, open_live, stat, wait_for
+from pages import copied, expect, open_live, stat, wait_for
 from support.clients.members import Member, promote
 
 
@@ -14,6 +14,17 @@ def site(new_site):
     site = new_site()
     site.register("first")
     return site
+
+
+RECORD_GLOWS = """() => {
+  const { animate } = Element.prototype;
+  globalThis.glows = [];
+  Element.prototype.animate = function (frames, duration) {
+    const row = this.querySelector("th")?.innerText.trim();
+    if (row) glows.push([this.closest("[data-part]").id, row, duration]);
+    return animate.call(this, frames, duration);
+  };
+}"""
 
 
 def expect_all_of_one_moment(page) -> None:
@@ -29,6 +40,8 @@ def test_the_server_pushes_numbers_and_the_page_requests_lists_with_new_values(a
     expect_all_of_one_moment(page)
     page.route(re.compile(r"/admin/\?"), lambda route: held.append(route))
     before = int(stat(page, "visits").inner_text())
+    page.emulate_media(reduced_motion="no-preference")
+    page.evaluate(RECORD_GLOWS)
     receipt = site.register("somebody-else", page="/pushed")
     pattern = re.compile(rf"Exact up to visit no\. {receipt.ordinal:,} · \d\d:\d\d:\d\d · ")
     expect(line).to_contain_text(pattern)
@@ -39,6 +52,8 @@ def test_the_server_pushes_numbers_and_the_page_requests_lists_with_new_values(a
     row = listed.locator("tbody tr", has_text="/pushed").locator("[data-as=count]")
     expect(row).to_have_text("2")
     assert held == []
+    glows = [glow for glow in page.evaluate("glows") if glow[0] == "insights-pages"]
+    assert glows == [["insights-pages", "/pushed", 600]]
     other = site.register("somebody-else", page="/asked-for")
     expect(line).to_contain_text(f"{other.ordinal:,}")
     wait_for(page, lambda: held, "the list is asked for")
@@ -49,6 +64,20 @@ def test_the_server_pushes_numbers_and_the_page_requests_lists_with_new_values(a
     held[0].continue_()
     expect(listed).to_contain_text("/asked-for")
     expect(older).to_have_count(0)
+
+
+def test_a_card_without_values_comes_with_its_first_value_without_a_reload(admin_tab, site):
+    page = open_live(admin_tab, "/admin/?range=today")
+    shown = [page.locator(f"#insights-{name}") for name in ("communities", "sources")]
+    page.set_viewport_size({"width": 360, "height": 900})
+    tab = page.locator(".deck > nav a", has_text="Communities")
+    expect(shown[0]).to_be_hidden()
+    expect(shown[1]).to_be_visible()
+    expect(tab).to_be_hidden()
+    site.register("rider", communityId=Member(site).found("Mirpur 10"))
+    expect(shown[0]).to_contain_text("Mirpur 10")
+    for appeared in (shown[0], tab):
+        expect(appeared).to_be_visible()
 
 
 def test_the_numbers_of_an_earlier_view_are_not_shown_in_the_next_view(admin_tab, site):
@@ -141,6 +170,22 @@ def test_an_open_page_shows_a_total_that_an_admin_has_lowered(admin_tab, line, s
     later = site.register("reader", page="/fares")
     expect(stat(admin_tab, "upto")).to_have_text(f"{later.ordinal:,}")
     expect(admin_tab.locator("[data-older]")).to_have_count(0)
+
+
+def test_readers_of_a_share_link_copy_what_it_shows_now_in_their_language(new_device, site):
+    admin, source = Member(site), {"referrer": "https://copied.example/"}
+    promote(site, admin)
+    site.register("first", **source)
+    link = admin.call("POST", "/api/shares", {"name": "Copied", "filters": {"source": ["copied.example"]}})
+    page = new_device(locale="bn-BD").open(f"/share/{link['token']}")
+    expect(page.locator("#insights-pages")).to_be_hidden()
+    site.register("second", page="/fares", **source)
+    expect(page.locator("#insights-pages")).to_be_visible()
+    text = copied(page)
+    assert text[-3:] == ["ভিজিট: ২", "প্রথম পাতা: /fares", "উৎস: copied.example"]
+    assert not re.search(f"//|{link['token']}", " ".join(text))
+    page.goto(f"{page.url}?page=!/fares")
+    assert copied(page)[-2:] == ["ভিজিট: ১", "উৎস: copied.example"], "no hidden card"
 
 
 def test_an_open_page_reloads_when_its_share_link_is_revoked(new_device, site):

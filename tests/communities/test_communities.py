@@ -111,7 +111,7 @@ def test_a_user_with_the_id_can_join_an_open_community_listed_or_not(site, cast,
 def test_the_founder_of_a_community_becomes_its_admin(site, cast):
     community = found(cast["outsider"], name="Banani", description="Lake side", listed=False, open=False)
     shown = {"name": "Banani", "description": "Lake side", "open": False, "listed": False, "role": "admin", "online": 0}
-    shown |= {"count_anonymous": False, "public_count": False}
+    shown |= {"count_anonymous": False, "public_count": False, "members_see_online": False}
     assert community == {"id": community["id"], **shown}
     assert roles_in(site, community["id"]) == {cast["outsider"].id: "admin"}
     assert found(cast["outsider"])["open"] is found(cast["outsider"])["listed"] is True

@@ -187,7 +187,7 @@ def site_at_97(database):
         yield site
 
 
-def announcements(site: Site) -> list[tuple[str, int]]:
+def stored_milestones(site: Site) -> list[tuple[str, int]]:
     return site.rows("SELECT key, at_ms FROM announcements WHERE type = 'milestone.reached' ORDER BY at_ms, key")
 
 
@@ -213,7 +213,7 @@ def test_the_default_milestones_are_100_250_and_500_times_each_power_of_10():
 def test_a_milestone_is_stored_once_and_pushed_once(site_at_97):
     for number in range(5):
         site_at_97.register("ayesha", visitId=f"{number // 2}")
-    assert announcements(site_at_97) == [("milestone:site:100", site_at_97.time.ms)]
+    assert stored_milestones(site_at_97) == [("milestone:site:100", site_at_97.time.ms)]
     ((scope, data),) = site_at_97.rows("SELECT scope, data FROM announcements")
     assert (scope, json.loads(data)) == ("site", {"milestone": 100, "epoch": site_at_97.stats()["epoch"]})
     room = site_at_97.services[RealtimeServices].rooms.get("stats")
@@ -227,14 +227,14 @@ def test_a_milestone_is_stored_once_and_pushed_once(site_at_97):
 def test_a_milestone_is_announced_only_for_visits_and_not_again_after_a_lowered_total(site_at_97):
     site_at_97.set_total(240)
     site_at_97.register("ayesha")
-    assert (pushed_milestones(site_at_97), announcements(site_at_97)) == ([None], [])
+    assert (pushed_milestones(site_at_97), stored_milestones(site_at_97)) == ([None], [])
     for expected in (250, None):
         site_at_97.set_total(248, new_epoch=True)
         assert pushed_milestones(site_at_97) == [None]
         site_at_97.register("ayesha")
         site_at_97.register("ayesha")
         assert pushed_milestones(site_at_97) == [expected]
-    assert len(announcements(site_at_97)) == 1
+    assert len(stored_milestones(site_at_97)) == 1
 
 
 def test_communities_have_milestones_and_the_operator_chooses_them(database):
@@ -242,11 +242,11 @@ def test_communities_have_milestones_and_the_operator_chooses_them(database):
         site.add_community(HERE)
         for visit in "1234":
             site.register("ayesha", visitId=visit, communityId=HERE)
-        assert {key for key, _ in announcements(site)} == {f"milestone:{HERE}:3", "milestone:site:9"}
+        assert {key for key, _ in stored_milestones(site)} == {f"milestone:{HERE}:3", "milestone:site:9"}
         live = site.services[Visits].community(HERE)
         assert (live.scope, live.snapshot.total) == (HERE, 4)
         site.settings["MILESTONES"] = "none"
         site.restart()
         site.set_total(99)
         site.register()
-        assert len(announcements(site)) == 2
+        assert len(stored_milestones(site)) == 2

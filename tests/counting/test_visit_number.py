@@ -74,8 +74,11 @@ def test_a_site_without_a_bangla_name_offers_bangla_only_on_request(site):
     assert offers("fr") == (2, 1)
     site.services[StoredSettings].change(OPERATOR, SITE_NAME="Le Blog")
     assert [offers(accepted) for accepted in ("fr", "en, bn-BD;q=0.5", "bn")] == [(0, 0), (2, 0), (2, 0)]
-    site.services[StoredSettings].change(OPERATOR, SITE_SENTENCE_BN="ঢাকার ব্লগ")
-    assert offers("fr") == (2, 1)
+    for settings in ({"SITE_SENTENCE_BN": "ঢাকার ব্লগ"}, {"SITE_SENTENCE_BN": "", "SITE_BANGLA": "1"}):
+        site.services[StoredSettings].change(OPERATOR, **settings)
+        assert offers("fr") == (2, 1)
+    site.services[StoredSettings].change(OPERATOR, SITE_NAME="", SITE_BANGLA="0")
+    assert offers("fr") == (0, 0)
 
 
 def test_a_visit_is_not_found_without_its_signature(site):

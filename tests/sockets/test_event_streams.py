@@ -139,7 +139,7 @@ def test_every_event_of_a_stream_matches_its_model(server):
     """Covers every event of both streams. The last client loses its permission."""
     described = requests.get(f"{server.url}/openapi.json", timeout=PATIENCE_S).json()
     founder, member = Member(server), Member(server)
-    community = founder.found()
+    community = founder.found(members_see_online=True)
     member.join(community)
     path = of_community(community)
     of_site = f"{SITE}?path=/a"

@@ -19,6 +19,7 @@ from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import campaigns
 from koyjabo.base.network.address_owners import AddressOwners
+from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.base.settings.schema import Settings
 from koyjabo.columns.columns import Columns
 from koyjabo.columns.events.new_event import NewEvent
@@ -42,6 +43,9 @@ TO_COMMUNITIES, BY_MEMBERS = 0.26, 0.35
 
 SWARM_HOUR, SWARM = 3, 300
 """On the last Tuesday before today, that many bots come at this hour."""
+
+CHECK_HOURS = 6
+"""How often a program checks the site, in hours."""
 
 HOUR_MS = 3_600_000
 
@@ -124,6 +128,8 @@ class History:
             at_ms = hour_ms + self._dice.randrange(HOUR_MS)
             if at_ms < self._ends_ms and not visits.is_prevented(opening, local, age_days):
                 yield self._visit(at_ms, opening, *self._visitor())
+        if not local.hour % CHECK_HOURS:
+            yield self._visit(hour_ms, Opening("/"), "monitor", "")
         if (local.weekday(), local.hour) == (visits.TUESDAY, SWARM_HOUR) and 1 <= age_days <= 7:
             for number in range(SWARM):
                 self._browsers[f"swarm_{number}"] = people.SWARM
@@ -142,12 +148,13 @@ class History:
 
     def _visit(self, at_ms: int, opening: Opening, visitor_id: str, community: str) -> NewVisit:
         browser = self._browsers[visitor_id]
+        address = f"{browser.network}.7"
         attended_ms, acted = (0, False) if browser is people.SWARM else visits.stay(self._dice)
         return NewVisit(
             visitor_id=visitor_id,
             visit_id=f"{self._dice.getrandbits(64):016x}",
             scope=Scope(self._ids[community]) if community else SITE,
-            place=browser.city,
+            place=self._services[LocationFinder].locate(address),
             at_ms=at_ms,
             referrer=opening.referrer,
             user_agent=browser.agent,
@@ -156,7 +163,7 @@ class History:
             automated=browser is people.MONITOR,
             attended_ms=min(attended_ms, self._ends_ms - at_ms),
             acted=acted,
-            network=self._services[AddressOwners].network(f"{browser.network}.7"),
+            network=self._services[AddressOwners].network(address),
             campaign=campaigns.of_page(f"{opening.page}?{opening.query}"),
         )
 

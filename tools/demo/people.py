@@ -6,14 +6,18 @@ import hmac
 from random import Random
 from typing import Any, NamedTuple
 
-PLACES = [  # first three numbers of an address, city of past visits, weight
-    ("119.30.32", "Dhaka, BD", 50),
-    ("123.108.240", "Chattogram, BD", 14),
-    ("103.15.245", "Sylhet, BD", 6),
-    ("203.112.200", "Khulna, BD", 7),
-    ("49.36.20", "Kolkata, IN", 4),
-    ("81.128.4", "London, GB", 2),
-    ("73.20.4", "New York, US", 1),
+NETWORKS = [  # first three numbers of an address, weight
+    ("119.30.32", 50),  # Dhaka
+    ("103.115.24", 14),  # Chattogram
+    ("103.65.241", 7),  # Khulna
+    ("103.15.245", 6),  # Sylhet
+    ("118.179.194", 4),  # Rajshahi
+    ("117.227.119", 4),  # Kolkata
+    ("5.192.112", 2),  # Dubai
+    ("2.89.231", 2),  # Riyadh
+    ("2.127.131", 2),  # London
+    ("175.142.255", 1),  # Kuala Lumpur
+    ("74.71.17", 1),  # New York
 ]
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0"
 SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
@@ -28,21 +32,19 @@ AGENTS = [  # user agent, weight
 
 
 class Browser(NamedTuple):
-    """`network` is the first three numbers of its address, `city` its location."""
+    """`network` is the first three numbers of its address."""
 
     network: str
-    city: str
     agent: str
 
 
-MONITOR = Browser("128.199.120", "Singapore, SG", ON_LINUX)
-SWARM = Browser("5.9.12", "Falkenstein, DE", ON_LINUX)
+MONITOR = Browser("128.199.120", ON_LINUX)
+SWARM = Browser("5.9.12", ON_LINUX)
 """A program that opens pages, and bots that only send visits."""
 
 
 def person(dice: Random) -> Browser:
-    network, city, _ = one_of(PLACES, dice)
-    return Browser(network, city, one_of(AGENTS, dice)[0])
+    return Browser(one_of(NETWORKS, dice)[0], one_of(AGENTS, dice)[0])
 
 
 def one_of(rows: list[Any], dice: Random) -> Any:

@@ -27,9 +27,17 @@ MAX_DARK_GROUND = 0.36
 MILESTONE_TILE = "#e4e4e4"
 """The darkest part of a tile at a milestone (counting/hero.css)."""
 
-LIGHT_SURFACES = (WHITE, "#f6f8f7", "#ecf1ee")
-DARK_SURFACES = ("#090d0b", "#0e1311", "#161d1a", "#1f2824")
-"""`--sunken` to `--overlay` in webkit/tokens.css."""
+SURFACES = {"sunken": (0.948, 0.155), "surface": (0.972, 0.18), "raised": (1, 0.22), "overlay": (1, 0.265)}
+"""Lightness in light and dark themes."""
+
+SURFACE_CHROMA = 0.007
+"""Maximum chroma of surfaces, which look nearly grey."""
+
+INK = ("#14201b", "#e6eeea")
+"""`--ink` of webkit/tokens.css, which draws a line over the bars of a chart."""
+
+MARK_CONTRAST, SERIES_CONTRAST = 3.05, 2.05
+"""Minimum contrast of bars with their card (WCAG 2.2, 1.4.11), and of two series of a chart."""
 
 
 class Shade(NamedTuple):
@@ -49,6 +57,12 @@ class Palette(NamedTuple):
     accent: Shade  # links, buttons, marks of what is chosen
     on_accent: Shade
     accent_soft: Shade  # behind text in the accent
+    series: Shade  # bars
+    tint: Shade  # what bars are compared with; figures in dark themes; behind text
+    sunken: Shade
+    surface: Shade  # the page
+    raised: Shade  # cards
+    overlay: Shade
 
     def style(self) -> str:
         """A style sheet that sets the tokens."""
@@ -56,7 +70,7 @@ class Palette(NamedTuple):
             f"--{name.replace('_', '-')}:light-dark({shade.light},{shade.dark});"
             for name, shade in zip(self._fields, self, strict=True)
         )
-        return f":root{{{tokens}--now:var(--ink)}}"
+        return f":root{{{tokens}--now:var(--disc-fill)}}"
 
 
 DEFAULT_PALETTE = Palette(
@@ -69,6 +83,12 @@ DEFAULT_PALETTE = Palette(
     accent=Shade("#006a4e", "#3ecf8e"),
     on_accent=Shade(WHITE, "#05261a"),
     accent_soft=Shade("#dbefe6", "#11372a"),
+    series=Shade("#006a4e", "#2fa773"),
+    tint=Shade("#c3e0d1", "#1a4434"),
+    sunken=Shade("#ecf1ee", "#090d0b"),
+    surface=Shade("#f6f8f7", "#0e1311"),
+    raised=Shade(WHITE, "#161d1a"),
+    overlay=Shade(WHITE, "#1f2824"),
 )
 """Koy Jabo's own colours, as in webkit/tokens.css."""
 
@@ -81,8 +101,17 @@ def palette_of(color: str) -> Palette:
     dark = own._replace(lightness=min(own.lightness, MAX_DARK_GROUND))
     dark_ground, dark_deep, dark_disc, dark_ink = _ground(dark, DARK_DISC_STEP)
     soft, dark_soft = own._replace(lightness=0.94, chroma=min(own.chroma, 0.03)).hex(), _toned(own, 0.31, 0.045)
-    accent = _legible(own, [*LIGHT_SURFACES, soft], -1)
-    dark_accent = _legible(own._replace(lightness=max(own.lightness, 0.6)), [*DARK_SURFACES, dark_soft], 1)
+    tint, dark_tint = _toned(own, 0.887, 0.045), _toned(own, 0.355, 0.06)
+    surfaces = {
+        name: Shade(_toned(own, light, SURFACE_CHROMA), _toned(own, dark, 2 * SURFACE_CHROMA))
+        for name, (light, dark) in SURFACES.items()
+    }
+    lights, darks = zip(*surfaces.values(), strict=True)
+    bright = own._replace(lightness=max(own.lightness, 0.6))
+    accent = _legible(own, [*lights, soft, tint], -1)
+    dark_accent = _legible(bright, [*darks, dark_soft, dark_tint], 1)
+    series = _moved(_moved(Oklch.of(ground), WHITE, -1, MARK_CONTRAST), INK[0], 1, SERIES_CONTRAST)
+    dark_series = _moved(bright._replace(chroma=min(own.chroma, 0.17)), INK[1], -1, SERIES_CONTRAST)
     tile, reached = _toned(own, 0.25, 0.04), _legible(own, [MILESTONE_TILE], -1)
     return Palette(
         ground=Shade(ground, dark_ground),
@@ -94,6 +123,9 @@ def palette_of(color: str) -> Palette:
         accent=Shade(accent, dark_accent),
         on_accent=Shade(WHITE, _legible(own._replace(lightness=0.25, chroma=min(own.chroma, 0.04)), [dark_accent], -1)),
         accent_soft=Shade(soft, dark_soft),
+        series=Shade(series.hex(), dark_series.hex()),
+        tint=Shade(tint, dark_tint),
+        **surfaces,
     )
 
 
@@ -117,10 +149,10 @@ def _toned(own: Oklch, lightness: float, chroma: float) -> str:
     return own._replace(lightness=lightness, chroma=min(own.chroma, chroma)).hex()
 
 
-def _moved(color: Oklch, other: str, direction: int) -> Oklch:
-    """The nearest colour, in steps of lightness towards black (-1) or white (1), that is legible with `other`."""
-    while contrast(color.hex(), other) < TEXT_CONTRAST and 0 < color.lightness < 1:
-        color = color._replace(lightness=min(1, max(0, color.lightness + direction * 0.01)))
+def _moved(color: Oklch, other: str, direction: int, ratio: float = TEXT_CONTRAST) -> Oklch:
+    """The nearest colour, in steps of lightness towards black (-1) or white (1), with this contrast to `other`."""
+    while contrast(color.hex(), other) < ratio and 0 <= (lightness := color.lightness + direction * 0.01) <= 1:
+        color = color._replace(lightness=lightness)
     return color
 
 

@@ -95,6 +95,7 @@ class Account(NamedTuple):
     is_viewer: bool = False
     moderates: str | None = None  # for a key, the one community it may moderate
     by_token: RolesByToken | None = None
+    appear_offline: bool = False  # others see it counted, but not named
 
     @property
     def sees_panel(self) -> bool:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
+COMMANDS = {"geoip": "cli:geoip"}
+
 
 def register(base: "Base") -> None:
     from .address_owners import AddressOwners

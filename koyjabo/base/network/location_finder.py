@@ -39,6 +39,7 @@ class LocationFinder:
     def __init__(self, files: Iterable[Path] = ()) -> None:
         self._files = [MaxMindFile(file) for file in files]
         self.has_countries = COUNTRIES.is_file()
+        self.has_cities = any(file.has_cities for file in self._files)
 
     @property
     def attributions(self) -> list[Attribution]:

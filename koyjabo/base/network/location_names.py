@@ -28,6 +28,8 @@ time)."""
 
 COUNTRY_CODE = re.compile(r"[A-Z]{2}")
 
+REGIONAL_INDICATORS = 0x1F1E6 - ord("A")
+"""The distance from letters to the characters that flags consist of."""
 
 CITY_AND_COUNTRY = re.compile(r"(.+), ([A-Z]{2})", re.DOTALL)
 
@@ -93,6 +95,12 @@ def country_of(place: str) -> str | None:
     match = CITY_AND_COUNTRY.fullmatch(place)
     code = match[2] if match else CODES_BY_COUNTRY.get(place)
     return code if code in COUNTRIES_BY_CODE else None
+
+
+def flag_of(place: str) -> str:
+    """The flag of a location or a country code, as text that some systems draw; "" if unknown."""
+    code = place if place in COUNTRIES_BY_CODE else country_of(place) or ""
+    return "".join(chr(ord(letter) + REGIONAL_INDICATORS) for letter in code)
 
 
 def city_key(name: str) -> str:

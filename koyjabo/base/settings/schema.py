@@ -73,6 +73,10 @@ class Settings(BaseModel):
         "", "what is counted, as one line on the home page; up to 160 characters; has a default for Koy Jabo only"
     )
     site_sentence_bn: SiteSentence = setting("", "that line in Bangla; if empty, SITE_SENTENCE")
+    site_bangla: Literal["", "1", "0"] = setting(
+        "",
+        "whether the site is also in Bangla, `1` or `0`; if empty, Koy Jabo and sites with a text in Bangla are",
+    )
     site_colour: Annotated[str, AfterValidator(checks.colour)] = setting(
         "", "colour of the site, such as `#2f5488`; all others follow it; if empty, green and red for Koy Jabo only"
     )
@@ -301,8 +305,8 @@ class Settings(BaseModel):
     geoip_database: str = setting(
         "",
         (
-            "city databases from `make geoip`: files in `instance/` or absolute paths, separated by `:`; if "
-            "empty, visitors are located by country"
+            "city databases: files in `instance/` or absolute paths, separated by `:`; default: the files of "
+            "`koyjabo geoip`"
         ),
     )
     asn_database: str = setting(
@@ -345,8 +349,9 @@ class Settings(BaseModel):
 
     @property
     def speaks_bangla(self) -> bool:
-        """Whether the site has a name or a sentence in Bangla."""
-        return bool(self.has_default_name or self.site_name_bn or self.site_sentence_bn)
+        """Whether the site is also in Bangla. Unless SITE_BANGLA is set: if its name or sentence is."""
+        has_texts = self.has_default_name or self.site_name_bn or self.site_sentence_bn
+        return self.site_bangla == "1" if self.site_bangla else bool(has_texts)
 
     @property
     def palette(self) -> Palette:

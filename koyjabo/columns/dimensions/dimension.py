@@ -41,6 +41,7 @@ def page_dimension(name: str, label: str, is_counted: bool = False) -> Dimension
         name,
         label,
         "pages",
+        without=N_("(no page sent)"),
         stored=normal,
         shown=lambda value, _language: shown(value),
         is_address=True,

@@ -2,7 +2,7 @@
 it. A dimension that is parsed from columns of a visit also needs a reader (`readers.py`).
 """
 
-from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.i18n import LANGUAGE_DIGITS, N_
 from koyjabo.base.core.urls import ascii_host, shown_host
 from .dimension import IS_DIRECT, IS_NOT_MEASURED, IS_UNKNOWN, Dimension, page_dimension, place_label
 
@@ -20,7 +20,7 @@ ATTENDED_FILTER = "attended"
 EVENT_DIMENSION, VIEWED_PAGE = "event", "viewed_page"
 """Events by name, and page views by page."""
 
-SOURCE, CITY_NAME, COMMUNITY = "source", "city", "community"
+SOURCE, COUNTRY, CITY_NAME, COMMUNITY = "source", "country", "city", "community"
 
 PROPERTIES = f"{EVENT_DIMENSION}:"
 """Prefix of the dimensions of properties, `event:{name}:{property}`."""
@@ -57,6 +57,14 @@ EVIDENCE_WORDS = {
 OWN_WORDS = {"own": N_("Own visits"), "others": N_("Visits by others")}
 ATTENDED_WORDS = {"none": N_("Under 1 second"), "attended": N_("1 second or more")}
 
+DAY_NAMES = N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday")
+WEEKDAYS = dict(zip("1234567", DAY_NAMES, strict=True))
+HOURS = tuple(map(str, range(24)))
+
+
+def hour_label(value: str, language: str) -> str:
+    return f"{value:0>2}:00".translate(LANGUAGE_DIGITS.get(language, {}))
+
 
 DIMENSIONS = (
     page_dimension("page", N_("Landing page")),
@@ -64,6 +72,8 @@ DIMENSIONS = (
     Dimension("device", N_("Device"), "devices", DEVICES, IS_UNKNOWN),
     Dimension("browser", N_("Browser"), "devices", without=IS_UNKNOWN),
     Dimension("system", N_("System"), "devices", without=IS_UNKNOWN),
+    Dimension("weekday", N_("Weekday"), "when", WEEKDAYS, order=tuple(WEEKDAYS)),
+    Dimension("hour", N_("Hour"), "when", shown=hour_label, order=HOURS),
     Dimension(SOURCE, N_("Source"), "sources", without=IS_DIRECT, stored=lambda text: shown_host(ascii_host(text))),
     Dimension("channel", N_("Channel"), "sources", CHANNELS),
     Dimension("utm_source", N_("Campaign source")),
@@ -71,7 +81,7 @@ DIMENSIONS = (
     Dimension("utm_campaign", N_("Campaign"), "sources"),
     Dimension("utm_term", N_("Term")),
     Dimension("utm_content", N_("Content")),
-    Dimension("country", N_("Country"), "places", without=IS_UNKNOWN, shown=place_label),
+    Dimension(COUNTRY, N_("Country"), "places", without=IS_UNKNOWN, shown=place_label),
     Dimension(CITY_NAME, N_("City"), "places", without=IS_UNKNOWN, shown=place_label),
     Dimension(COMMUNITY, N_("Community"), "communities", without=N_("No community")),
     Dimension(EVIDENCE, N_("Activity"), words=EVIDENCE_WORDS, without=IS_NOT_MEASURED),

@@ -2,13 +2,15 @@
 (specification: Reports). Does no I/O: the same columns always give the same values.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import date
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from koyjabo.base.core.clock import Clock
 from koyjabo.base.network import location_names, user_agents
 from koyjabo.base.network.campaigns import Campaign
-from .dimensions import BOT, CAMPAIGN_CHANNEL, CITY_NAME, SOURCE, UTM, Value
+from .dimensions import BOT, CAMPAIGN_CHANNEL, CITY_NAME, COUNTRY, SOURCE, UTM, Value
 from .sources import Sources
 
 READERS_VERSION = 6
@@ -19,6 +21,15 @@ and also if a dimension, a reader or a reader's columns are added or removed.
 
 MAX_KEPT_TEXTS = 4096
 """Maximum number of texts whose values a reader keeps in memory."""
+
+
+TIME_READERS: Mapping[str, tuple[str, Callable[[Any, Clock], str]]] = {
+    "weekday": ("day", lambda day, _clock: str(date.fromisoformat(day).isoweekday())),
+    "hour": ("hour_s", lambda hour_s, clock: str(int(clock.local(hour_s)[11:13]))),
+}
+"""Dimensions whose values follow from the day or the hour that a visit counts for, so that blocks need not store them.
+When clocks are put back, two hours have the same value.
+"""
 
 
 class Reader(NamedTuple):
@@ -58,7 +69,7 @@ READERS = (
     Reader(("browser", "system", "device"), ("user_agent", "is_bot"), agent),
     Reader((SOURCE, "channel"), ("referrer", "campaign"), source, has_sources=True),
     Reader(UTM, ("campaign",), campaign),
-    Reader(("country", CITY_NAME), ("place",), place),
+    Reader((COUNTRY, CITY_NAME), ("place",), place),
 )
 
 TRAITS = tuple(name for reader in READERS for name in reader.dimensions)

@@ -6,12 +6,12 @@ from typing import Annotated, Any, NamedTuple, TypeAlias
 from pydantic import Field
 from pyroaring import BitMap
 
-from .periods import GRANULARITIES
+from .periods import PERIOD_KEYS
 
 EVERYTHING, LENGTHS = "everything", "lengths"
-"""Keys other than GRANULARITIES and the visit dimensions: all visits together, and the lengths of measured visits."""
+"""Keys other than PERIOD_KEYS and the visit dimensions: all visits together, and the lengths of measured visits."""
 
-PERIODS = (EVERYTHING, *GRANULARITIES)
+PERIODS = (EVERYTHING, *PERIOD_KEYS.values())
 """Keys whose groups have `pages`."""
 
 VALUE = "value"

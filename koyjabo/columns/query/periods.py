@@ -9,6 +9,9 @@ HOUR_MS = 3_600_000
 MINUTE, HOUR, DAY, WEEK, MONTH = "minute", "hour", "day", "week", "month"
 GRANULARITIES = (MINUTE, HOUR, DAY, WEEK, MONTH)
 
+PERIOD_KEYS = {name: f"by {name}" for name in GRANULARITIES}
+"""The keys of groups by period. A dimension may be named `hour`, but not like these."""
+
 
 def period_of(day: str, granularity: str) -> str:
     """Return the name of the period that contains a day: the day itself, the Monday of its week, or the first day of

@@ -8,9 +8,9 @@ from koyjabo.base.models import SITE
 from koyjabo.columns.blocks.block import Block
 from koyjabo.columns.blocks.rows import Rows
 from koyjabo.columns.dimensions.dimensions import COMMUNITY
-from koyjabo.columns.dimensions.readers import TRAITS
+from koyjabo.columns.dimensions.readers import TIME_READERS, TRAITS
 from koyjabo.columns.query.groups import EVERYTHING, LENGTHS
-from koyjabo.columns.query.periods import DAY, HOUR, MONTH, WEEK, period_of
+from koyjabo.columns.query.periods import DAY, HOUR, MONTH, PERIOD_KEYS, WEEK, period_of
 from koyjabo.counting.evidence.facts import FACT_VALUES
 from koyjabo.counting.models import IN_COMMUNITY, ON_SITE
 
@@ -33,9 +33,13 @@ def names_of(block: Block, key: str, clock: Clock) -> tuple[str, Sequence[Any]]:
         return "facts", FACT_VALUES[key]
     if key == COMMUNITY:
         return "scope", [None if scope == SITE else scope for scope in values["scope"]]
-    if key in (DAY, WEEK, MONTH):
-        return "day", [period_of(day, key) for day in values["day"]]
-    if key == HOUR:
+    if key in TIME_READERS:
+        column, read = TIME_READERS[key]
+        return column, [read(value, clock) for value in values[column]]
+    for granularity in (DAY, WEEK, MONTH):
+        if key == PERIOD_KEYS[granularity]:
+            return "day", [period_of(day, granularity) for day in values["day"]]
+    if key == PERIOD_KEYS[HOUR]:
         return "hour_s", list(map(clock.local, values["hour_s"]))
     return key, values[key]
 

@@ -11,7 +11,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.columns.blocks.rows import Rows
 from koyjabo.columns.blocks.table_rows import Changes
 from koyjabo.columns.query.groups import PERIODS, Group
-from koyjabo.columns.query.periods import MINUTE
+from koyjabo.columns.query.periods import MINUTE, PERIOD_KEYS
 from koyjabo.counting.evidence.facts import ARE_ATTENDED
 from .row_names import are_new, minutes_of, names_of
 
@@ -34,7 +34,7 @@ class VisitCounts:
 
     def _names(self, rows: Rows) -> tuple[Sequence[int], Sequence[Any]]:
         """Return the number of each row's name, and the names. Several numbers may mean the same name."""
-        if self._key == MINUTE:
+        if self._key == PERIOD_KEYS[MINUTE]:
             numbers, minutes = minutes_of(rows)
             return numbers, list(map(self._clock.local, minutes))
         column, names = names_of(rows.block, self._key, self._clock)

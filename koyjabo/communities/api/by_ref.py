@@ -75,7 +75,8 @@ def put_member(account: Account, community_id: str, user_ref: str, body: MemberB
     account here, and has the same name in all communities.
     """
     by_ref, ref = community_services().by_ref, checked_ref("userRef", user_ref, user_ref_text)
-    return enrolled(account, *by_ref.put_member(account, community_id, ref, body.role, body.name))
+    changed = by_ref.put_member(account, community_id, ref, body.role, body.name, body.appear_offline)
+    return enrolled(account, *changed)
 
 
 @bp.delete("/communities/<community_id>/members/by-ref/<user_ref>")

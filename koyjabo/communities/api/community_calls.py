@@ -278,6 +278,7 @@ class OnlineResponse(BaseModel):
     name: str
     since: str = Field(examples=["2025-12-16T04:48:38.412Z"])
     tabs: int = Field(description="open sockets; 0 during the grace period after a lost connection")
+    appears_offline: bool = Field(False, description="only if you do, and for yourself; otherwise missing")
 
 
 @bp.get("/communities/<community_id>/stats")
@@ -313,10 +314,17 @@ def realtime(community_id: str) -> Response:
     return json_response(RealtimeResponse(community_id=scope, current_online=online, timestamp=at))
 
 
+def _who_sees_people(community_id: str) -> Access:
+    access = community_services().directory.require(tokens.require().account, community_id)
+    if not access.sees_people:
+        access.require(MODERATOR)
+    return access
+
+
 @bp.get("/communities/<community_id>/visitors/online")
 @call(
     "List the people online",
-    by_reader(MODERATOR),
+    Caller(_who_sees_people, COMMUNITY_REFUSALS),
     {200: ListOf(OnlineResponse), 400: "no such page or order"},
     query={
         **PAGING_ARGUMENTS,
@@ -325,15 +333,16 @@ def realtime(community_id: str) -> Response:
     },
     scope="presence:read",
 )
-def who_is_online(scope: Scope, community_id: str) -> Response:
-    """The people online in the community. Only moderators can read the list. If there are more than 10,000, it contains
-    the first 10,000 to arrive.
+def who_is_online(at: Access, community_id: str) -> Response:
+    """The people online in the community, without those who appear offline, except yourself. Only moderators and, if
+    `members_see_online` is true, members can read the list. If there are more than 10,000, it contains the first 10,000
+    to arrive.
     """
     paging, order = Paging.of(request), request.args.get("order", OLDEST_FIRST)
     if order not in PEOPLE_ORDERS:
         raise InvalidInput(details={"order": f"must be one of {', '.join(PEOPLE_ORDERS)}"})
     text = request.args.get("query", "").strip()
-    page = community_services().people.page(scope, paging.start, paging.per_page, text, order)
+    page = community_services().people.page(at.scope, paging.start, paging.per_page, text, order, at.account.id)
     return list_response(
         (OnlineResponse.model_validate(person.as_object()) for person in page.items), paging.headers(page.total)
     )

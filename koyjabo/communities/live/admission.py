@@ -8,13 +8,14 @@ from koyjabo.base.models import SITE
 from koyjabo.communities.permissions import Permissions
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.visits import Visits
-from koyjabo.realtime.events import PANEL_ROOM, dashboard_room, visitors_room
+from koyjabo.realtime.events import PANEL_ROOM, dashboard_room, members_online_room, visitors_room
 from koyjabo.realtime.services import RealtimeServices
 from .dashboards import Dashboards
 from .member_room import MemberRoom
 from .online_people import OnlinePeople
 from .participant import Participant
 from .participants import Participants
+from .people_rooms import PeopleRooms
 
 
 class Admission:
@@ -28,6 +29,7 @@ class Admission:
         dashboards: Dashboards,
         participants: Participants,
         permissions: Permissions,
+        people_rooms: PeopleRooms,
         member_room: Callable[[LiveStats], MemberRoom],
     ) -> None:
         self._rooms = realtime.rooms
@@ -37,6 +39,7 @@ class Admission:
         self._dashboards = dashboards
         self._participants = participants
         self._permissions = permissions
+        self._people_rooms = people_rooms
         self._member_room = member_room
 
     def join(self, participant: Participant) -> dict[str, Any] | None:
@@ -105,10 +108,14 @@ class Admission:
             self._people.online(scope)  # wait until the number is known
         if not participant.is_taken:
             return None
-        return self._rooms.admit(self.room_of(participant), partial(self._member_room, live_stats), participant.client)
+        new_room = partial(self._member_room, live_stats)
+        value = self._rooms.admit(self.room_of(participant), new_room, participant.client)
+        self._people_rooms.admit([participant])
+        return value
 
     def _clear(self, participant: Participant) -> None:
         self._rooms.dismiss(self.room_of(participant), participant.client)
         self._rooms.leave_view(participant.client)
         if participant.is_online:
+            self._rooms.dismiss(members_online_room(participant.scope), participant.client)
             self._people.disconnect(participant)

@@ -30,14 +30,16 @@ Bangla's vowel signs are kept, because they are letters.
 
 
 class OnlinePeople:
-    """The members online, and their attendance records. `names` returns names by user id, leaving out unknown ids."""
+    """The members online, and their attendance records. `names` returns names by user id, and whether they appear
+    offline, leaving out unknown ids.
+    """
 
     def __init__(
         self,
         members: OnlineMembers,
         visits: Visits,
         attendance_log: AttendanceLog,
-        names: Callable[[Collection[str]], dict[str, str]],
+        names: Callable[[Collection[str]], dict[str, tuple[str, bool]]],
     ) -> None:
         self._members = members
         self._visits = visits
@@ -87,35 +89,52 @@ class OnlinePeople:
         return self._members.online_in(user_id, [Scope(community_id) for community_id in communities])
 
     def page(
-        self, scope: Scope, start: int, count: int, text: str = "", order: str = OLDEST_FIRST
+        self, scope: Scope, start: int, count: int, text: str = "", order: str = OLDEST_FIRST, reader: str = ""
     ) -> Slice[OnlinePerson]:
         """A page of `count` people from the offset `start`, whose name contains each word of `text`, sorted by one of
-        PEOPLE_ORDERS; the total is at most MAX_SEARCHED_PEOPLE. Reads `start + count` people, or all people online if
-        there is a text or the order is by name. May wait up to a second for Redis. Raises LedgerUnavailable.
+        PEOPLE_ORDERS; the total is at most MAX_SEARCHED_PEOPLE. Only the user `reader` sees themselves if they appear
+        offline. May wait up to a second for Redis. Raises LedgerUnavailable.
         """
-        is_newest_first = order != OLDEST_FIRST
+        people = self.first(scope, MAX_SEARCHED_PEOPLE, order != OLDEST_FIRST, reader)
         if text or order == NAME_ORDER:
             words = searchable(sought(text)).split()
-            members = self._members.people(scope, MAX_SEARCHED_PEOPLE, is_newest_first)
-            named = [(searchable(person.name), person) for person in self._named(members)]
+            named = [(searchable(person.name), person) for person in people]
             matches = [(name, person) for name, person in named if all(word in name for word in words)]
             if order == NAME_ORDER:
                 matches.sort(key=lambda match: (match[0], match[1].user_id))
             people = [person for _, person in matches]
-            return Slice(tuple(people[start : start + count]), len(people))
-        end = min(start + count, MAX_SEARCHED_PEOPLE)
-        members = self._members.people(scope, end, is_newest_first)
-        total = len(members) if len(members) < end else max(end, self._members.online(scope).count)
-        return Slice(tuple(self._named(members[start:])), min(total, MAX_SEARCHED_PEOPLE))
+        return Slice(tuple(people[start : start + count]), len(people))
 
-    def _named(self, members: list[OnlineMember]) -> list[OnlinePerson]:
-        names: dict[str, str] = {}
+    def first(self, scope: Scope, count: int, is_newest_first: bool = False, reader: str = "") -> list[OnlinePerson]:
+        """The first `count` people, without those who appear offline. Reads more only to replace these. Otherwise like
+        `page`.
+        """
+        size = count
+        while True:
+            members = self._members.people(scope, size, is_newest_first)
+            people = self._named(members, reader)
+            if len(people) >= count or len(members) < size or size >= MAX_SEARCHED_PEOPLE:
+                return people[:count]
+            size = min(2 * size, MAX_SEARCHED_PEOPLE)
+
+    def listed(self, scope: Scope) -> list[OnlineMember]:
+        """Up to MAX_LISTED_MEMBERS people in order of arrival, also unknown ones, without those who appear offline. For
+        programs. Otherwise like `page`.
+        """
+        members = self._members.people(scope)
+        names = self._names([member.person for member in members])
+        return [member for member in members if not names.get(member.person, ("", False))[1]]
+
+    def _named(self, members: list[OnlineMember], reader: str) -> list[OnlinePerson]:
+        names: dict[str, tuple[str, bool]] = {}
         for at in range(0, len(members), NAMED_AT_ONCE):
             names |= self._names([member.person for member in members[at : at + NAMED_AT_ONCE]])
-        known = (member for member in members if member.person in names)
-        return [
-            OnlinePerson(member.person, names[member.person], member.since_ms, member.connections) for member in known
-        ]
+        people = []
+        for member in members:
+            name, appears_offline = names.get(member.person, ("", True))
+            if not appears_offline or member.person == reader:
+                people.append(OnlinePerson(member.person, name, member.since_ms, member.connections, appears_offline))
+        return people
 
 
 def searchable(text: str) -> str:

@@ -17,6 +17,7 @@ class OnlinePerson(NamedTuple):
     name: str
     since_ms: int
     tabs: int  # open sockets; 0 during the grace period after a lost connection
+    appears_offline: bool = False  # to all others
 
     @property
     def initials(self) -> str:
@@ -26,7 +27,8 @@ class OnlinePerson(NamedTuple):
         return first if len(words) == 1 or len(first) > 1 else first + _first_letter(words[-1])[:1]
 
     def as_object(self) -> dict[str, str | int]:
-        return {"user_id": self.user_id, "name": self.name, "since": iso(self.since_ms), "tabs": self.tabs}
+        marks = {"appears_offline": True} if self.appears_offline else {}
+        return {"user_id": self.user_id, "name": self.name, "since": iso(self.since_ms), "tabs": self.tabs, **marks}
 
 
 def _first_letter(word: str) -> str:

@@ -22,6 +22,7 @@ class Participant:
     is_taken: bool = True
     is_in_doubt: bool = True  # the permission must be checked before the join
     is_checked: bool = False
+    is_shown_people: bool = False  # has joined the room with the names
     is_clean: bool = True  # whether the connection was closed cleanly
     problem: KoyJaboError | None = None  # why the permission was revoked
     refresh_id: str | None = None  # id of the refresh token that must be valid when joining

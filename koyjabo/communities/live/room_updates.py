@@ -4,7 +4,7 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.visits import Visits
 from koyjabo.presence.members.online_members import OnlineMembers
-from koyjabo.realtime.events import visitors_room
+from koyjabo.realtime.events import members_online_room, visitors_room
 from koyjabo.realtime.rooms import Rooms
 from .dashboards import Dashboards
 from .member_room import ONLINE_STATE, STATS_STATE, MemberRoom
@@ -33,6 +33,7 @@ class RoomUpdates:
             ONLINE_STATE,
             is_presence=True,
         )
+        self._rooms.refresh(members_online_room(scope))
         self._dashboards.changed(scope)
 
     def catch_up(self, name: str) -> None:

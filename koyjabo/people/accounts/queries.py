@@ -17,6 +17,7 @@ from koyjabo.base.database.search import usable
 from koyjabo.base.settings.schema import Policy
 from koyjabo.people.audit.models import AccessVersion
 from koyjabo.people.audit.queries import record_revocation
+from koyjabo.people.audit.transaction import Transaction
 from koyjabo.people.models import User
 from .models import EmailLink, LoginSession, PendingStep, RecoveryCode, TotpSecret
 
@@ -183,6 +184,13 @@ def change_profile(session: Session, user: User, name: str, email: str) -> None:
     if is_new:
         links = delete(EmailLink).where(EmailLink.user_id == user.id)
         session.execute(links.execution_options(synchronize_session=False))
+
+
+def appear_offline(tx: Transaction, user_id: str, is_on: bool) -> None:
+    """Make a user appear offline, or no longer."""
+    changed = update(User).where(User.id == user_id, User.appear_offline.is_not(is_on)).values(appear_offline=is_on)
+    if changed_rows(tx.session, changed):
+        tx.show_others(user_id)
 
 
 def remove_two_step_login(session: Session, user_id: str) -> None:

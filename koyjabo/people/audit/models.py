@@ -1,6 +1,6 @@
 """The audit log, and the version of permissions."""
 
-from sqlalchemy import Index, String
+from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.base.models import BigKey, Model, Name, Uuid, Word
@@ -15,6 +15,7 @@ class AccessVersion(Model):
 
     id: Mapped[BigKey] = mapped_column(primary_key=True, autoincrement=False)
     version: Mapped[int]
+    people: Mapped[int] = mapped_column(server_default=text("0"))  # increases when other people online are named
 
 
 class AuditLine(Model):

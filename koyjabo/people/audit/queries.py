@@ -98,3 +98,8 @@ def record_revocation(session: Session) -> None:
     or disables an account.
     """
     session.execute(update(AccessVersion).values(version=AccessVersion.version + 1))
+
+
+def record_shown_people(session: Session) -> None:
+    """Record that other people are named as online."""
+    session.execute(update(AccessVersion).values(people=AccessVersion.people + 1))

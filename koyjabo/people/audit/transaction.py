@@ -9,7 +9,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
 from .log import Actor, Subject, actor
-from .queries import record_revocation
+from .queries import record_revocation, record_shown_people
 
 Result = TypeVar("Result")
 Params = ParamSpec("Params")
@@ -41,10 +41,16 @@ class Transaction:
         record_revocation(self.session)
         self.revoked.append(whose)
 
+    def show_others(self, whose: str) -> None:
+        """Record that other people are named as online, because of a user or in a community. Call it like `revoke`."""
+        record_shown_people(self.session)
+        self.revoke(whose)
+
 
 class Changes:
     """A class with methods marked `transaction`. After a commit, `on_revoked` is called with the id of each user who
-    lost a permission, of each ended session, or of the community that was deleted, archived or hidden.
+    lost a permission or appears offline or online, of each ended session, or of the community that was deleted,
+    archived or changed.
     """
 
     def __init__(

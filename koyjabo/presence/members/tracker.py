@@ -12,7 +12,7 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.identity import uuid_of
 from koyjabo.base.models import Scope
 from koyjabo.base.network.location_names import division_of
-from .online_members import OnlineMembers
+from .online_members import OnlineMember, OnlineMembers
 from .peaks import Peaks
 
 HOLD_ID = "tracker"
@@ -31,6 +31,9 @@ class TrackerServices:
 
     members: OnlineMembers
     peaks: Peaks
+    listed: Callable[[Scope], list[OnlineMember]]
+    """Returns the people online who do not appear offline."""
+
     today: Callable[[Scope], Mapping[str, int]]
     start: Callable[[], None]
     """Starts renewing leases in a process that does not serve requests. Idempotent."""
@@ -75,10 +78,10 @@ class CommunityVisitorTracker:
     get_realtime_count = get_visitor_count
 
     def get_visitor_list(self, community_id: Id) -> list[dict[str, Any]]:
-        """Return up to 1,000 people online, in order of arrival. `tabs` is 0 during the grace period after a lost
-        connection.
+        """Return up to 1,000 people online who do not appear offline, in order of arrival. `tabs` is 0 during the grace
+        period after a lost connection. Raises LedgerUnavailable.
         """
-        people = _services().members.people(_scope(community_id))
+        people = _services().listed(_scope(community_id))
         return [{"user_id": here.person, "since": iso(here.since_ms), "tabs": here.connections} for here in people]
 
     def get_peak_counts(self, community_id: Id) -> Mapping[str, int]:

@@ -73,8 +73,8 @@ REPORTS = {
             "offset": f"0 to {MAX_OFFSET:,}",
         },
         _breakdown,
-        ("value", "label", *Sums._fields, "share", "exact"),
-        " Values with the most visits come first.",
+        ("value", "label", *Sums._fields, "share", "visitor_share", "exact"),
+        " Values with the most visits come first; weekdays and hours are in their own order.",
     ),
 }
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response
 
 from koyjabo.columns.dimensions.dimensions import FILTER_NAMES
-from koyjabo.reports.query.ranges import RANGE_NAMES
+from koyjabo.reports.query.ranges import DEFAULT_RANGE, RANGE_NAMES
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.openapi.response_specs import ResponseSpec
 from .kinds import REPORTS
@@ -19,7 +19,7 @@ REPORT_REFUSALS: dict[int, ResponseSpec] = {
 }
 
 RANGE_PARAMETERS = {
-    "range": f"{', '.join(RANGE_NAMES)}; default 30d",
+    "range": f"{', '.join(RANGE_NAMES)}; default {DEFAULT_RANGE}",
     "start": "first day, YYYY-MM-DD in TIMEZONE",
     "end": "last day, included",
     "format": "csv or json; the default depends on Accept",

@@ -1,6 +1,6 @@
 """Answers report queries exactly. Figures agree with the ledger, and include even a visit from a second ago."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -47,15 +47,16 @@ class Insights:
         self._database, self._clock, self._columns = base.database, base.clock, base.services[Columns]
         self._peaks, self._active_peak = base.services[Peaks], base.services[ActivePeak]
         self._scans = ScanQueue(lambda requests: base.database.scan(read_all, base.clock, self._columns, requests))
-        self._reader, self._is_public = ReportReader(has_budget=False), False
+        self._reader, self._is_public, self._kept = ReportReader(has_budget=False), False, frozenset[str]()
 
-    def for_public(self) -> "Insights":
+    def for_public(self, kept: Iterable[str] = ()) -> "Insights":
         """Return a variant for readers without an account, which shares this object's data.
 
-        It hides unlisted communities. After PUBLIC_PATIENCE_S it raises TooBusy.
+        It hides unlisted communities, and all visits outside of the filters named in `kept`. After PUBLIC_PATIENCE_S it
+        raises TooBusy.
         """
         insights = copy(self)
-        insights._is_public = True
+        insights._is_public, insights._kept = True, frozenset(kept)
         return insights
 
     def for_reader(
@@ -101,7 +102,7 @@ class Insights:
             if isinstance(request, BreakdownRequest):
                 if not is_dimension(request.dimension):
                     raise InvalidInput(details={"by": NOT_A_DIMENSION})
-                request = replace(request, is_public=self._is_public)
+                request = replace(request, is_public=self._is_public, kept=self._kept)
             checked.append(request)
         results = self._read_all(checked)
         return [self._finished(*pair, language) for pair in zip(requests, results, strict=True)]
@@ -163,7 +164,7 @@ class Insights:
         """Return this worker's peaks that are not in the database yet, by day."""
         if scope != SITE:
             return self._peaks.unwritten(scope)
-        self._active_peak.measure()  # so that no page shows more current visitors than the peak
+        self._active_peak.measure()  # so that the peak is not below the number of active visitors
         return self._active_peak.unwritten(scope)
 
     def _read_all(self, requests: Sequence[ReportRequest]) -> list[Any]:

@@ -3,13 +3,13 @@ read.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from koyjabo.columns.dimensions.dimensions import EVENT_DIMENSION, VIEWED_PAGE, Value, dimension_of, has_many
-from koyjabo.columns.query.groups import EVERYTHING, LENGTHS, NO_VISITS
-from koyjabo.columns.query.periods import DAY
+from koyjabo.columns.query.groups import EVERYTHING, LENGTHS, NO_VISITS, VALUE
+from koyjabo.columns.query.periods import DAY, PERIOD_KEYS
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.query.granularities import periods, running
 from koyjabo.reports.query.labels import community_of
@@ -54,10 +54,10 @@ class TimelineRequest:
     granularity: str
 
     def groups(self) -> Iterator[tuple[ReportQuery, str]]:
-        yield self.query, self.granularity
+        yield self.query, PERIOD_KEYS[self.granularity]
 
     def read(self, snapshot: Snapshot) -> list[Period]:
-        groups = snapshot.by(self.query, self.granularity)
+        groups = snapshot.by(self.query, PERIOD_KEYS[self.granularity])
         views = snapshot.page_view_events(self.query, self.granularity)
         names = {*periods(self.query, self.granularity, snapshot.clock), *groups, *views}
         is_running = self.query.last == snapshot.clock.today()
@@ -84,7 +84,7 @@ class TimelineRequest:
 @dataclass(frozen=True, slots=True)
 class BreakdownRequest:
     """Requests the values of a dimension. The result is a Breakdown, whose labels are the values. With `is_public`,
-    unlisted communities have no rows; their visits are part of `other`.
+    unlisted communities have no rows; their visits are part of `other`. `kept` names the filters of a share link.
     """
 
     query: ReportQuery
@@ -92,9 +92,19 @@ class BreakdownRequest:
     limit: int = 10
     offset: int = 0
     is_public: bool = False  # for readers without an account
+    kept: frozenset[str] = frozenset()
+
+    @property
+    def everyone(self) -> ReportQuery:
+        """The query without filters by event that readers may remove."""
+        filters = self.query.filters.items()
+        kept = {name: own for name, own in filters if name in self.kept or name == VIEWED_PAGE or not has_many(name)}
+        return replace(self.query, filters=kept)
 
     def groups(self) -> Iterator[tuple[ReportQuery, str]]:
         yield self.query, EVERYTHING
+        if self.dimension == EVENT_DIMENSION:
+            yield self.everyone, EVERYTHING
         if self.dimension == VIEWED_PAGE:
             yield self.query, "page"
         elif not has_many(self.dimension):
@@ -113,6 +123,9 @@ class BreakdownRequest:
             Row(value, value or "", own, own.visits / (values.total.visits or 1))
             for value, own in zip(shown, sums, strict=True)
         ]
+        if self.dimension == EVENT_DIMENSION:
+            visitors = snapshot.total(self.everyone).sums.visitors or 1
+            rows = [row._replace(visitor_share=row.sums.visitors / visitors) for row in rows]
         return Breakdown(
             rows=rows,
             other=other,
@@ -121,6 +134,26 @@ class BreakdownRequest:
             reason=snapshot.reason(self.query),
             is_counted=has_many(self.dimension),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRequest:
+    """Requests whether any visit has a value of one of the dimensions. The result is a bool. Later dimensions are read
+    only if the earlier ones have no values.
+    """
+
+    query: ReportQuery
+    dimensions: tuple[str, ...]
+
+    def groups(self) -> Iterator[tuple[ReportQuery, str]]:
+        yield from ()
+
+    def read(self, snapshot: Snapshot) -> bool:
+        query, events_by = self.query, snapshot.columns.sums.events_by
+        by_dimension = (
+            events_by(query, name, VALUE) if has_many(name) else snapshot.by(query, name) for name in self.dimensions
+        )
+        return any(value is not None for values in by_dimension for value in values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +170,7 @@ class LedgerRequest:
         return self.reader(snapshot, self.query)
 
 
-ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | LedgerRequest
+ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | ValueRequest | LedgerRequest
 """A hashable request. `groups` are the (query, key) pairs that it reads. `read` raises LedgerUnavailable."""
 
 

@@ -89,9 +89,11 @@ class Row(NamedTuple):
     label: str
     sums: Sums
     share: float | None  # of all visits, 0 to 1; None for the last row of a CSV file that has not all values
+    visitor_share: float | None = None  # of visitors with and without the event, 0 to 1; None for other dimensions
 
     def as_json(self, is_counted: bool) -> Object:
-        return {"value": self.value, "label": self.label, **self.sums.as_json(is_counted), "share": self.share}
+        row = {"value": self.value, "label": self.label, **self.sums.as_json(is_counted), "share": self.share}
+        return row if self.visitor_share is None else {**row, "visitor_share": self.visitor_share}
 
 
 class Breakdown(NamedTuple):

@@ -9,19 +9,16 @@ from koyjabo.columns.query.periods import HOUR_MS
 from koyjabo.columns.query.report_query import ReportQuery
 from .ranges import length
 
-WEEKDAY, PREVIOUS_PERIOD, YEAR, NO_COMPARISON = "weekday", "previous", "year", "none"
+PREVIOUS_PERIOD, YEAR, NO_COMPARISON = "previous", "year", "none"
 
-COMPARISONS = (WEEKDAY, PREVIOUS_PERIOD, YEAR)
+COMPARISONS = (PREVIOUS_PERIOD, YEAR)
 
-NOT_A_COMPARISON = N_("must be one of weekday, previous, year, none")
-
-WEEK_LENGTH, YEARS, YEAR_OF_WEEKS = 7, (365, 366), 364
-"""Lengths in days."""
+NOT_A_COMPARISON = N_("must be one of previous, year, none")
 
 
 def compared(query: ReportQuery, how: str, clock: Clock) -> ReportQuery:
-    """Return the same query about the same number of earlier days: the same weekdays (WEEKDAY), the days just before
-    (PREVIOUS), or a year earlier (YEAR). The last hour is compared with an hour.
+    """Return the same query about the same number of earlier days: the days just before (PREVIOUS_PERIOD), or a year
+    earlier (YEAR). The last hour is compared with an hour.
 
     If the range ends today, the earlier range ends at the same time of day.
     """
@@ -31,20 +28,14 @@ def compared(query: ReportQuery, how: str, clock: Clock) -> ReportQuery:
     if how == YEAR:
         days = _year_before(first), _year_before(last)
     else:
-        ago = length(query)
-        if how == WEEKDAY:  # the smallest number of whole weeks that covers the range; 52 weeks for a year
-            ago = YEAR_OF_WEEKS if ago in YEARS else -(-ago // WEEK_LENGTH) * WEEK_LENGTH
-        days = shifted(first, -ago), shifted(last, -ago)
+        days = shifted(first, -length(query)), shifted(first, -1)
     until_ms = clock.same_time_ms(days[1]) if last == clock.today() else None
     return replace(query, first=days[0], last=days[1], until_ms=until_ms)
 
 
 def _compared_hour(query: ReportQuery, since_ms: int, how: str, clock: Clock) -> ReportQuery:
-    now_ms, today = clock.now_ms(), clock.today()
-    if how == PREVIOUS_PERIOD:
-        until_ms = now_ms - HOUR_MS
-    else:
-        until_ms = clock.same_time_ms(_year_before(today) if how == YEAR else shifted(today, -WEEK_LENGTH))
+    now_ms = clock.now_ms()
+    until_ms = clock.same_time_ms(_year_before(clock.today())) if how == YEAR else now_ms - HOUR_MS
     since_ms += until_ms - now_ms
     first, last = clock.bucket(since_ms).day, clock.bucket(until_ms).day
     return replace(query, first=first, last=last, since_ms=since_ms, until_ms=until_ms)

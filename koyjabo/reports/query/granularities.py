@@ -7,14 +7,13 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.columns.query.periods import DAY, GRANULARITIES, HOUR, MINUTE, MONTH, WEEK, period_of
 from koyjabo.columns.query.report_query import ReportQuery
-from .comparisons import WEEK_LENGTH
 from .ranges import days, length
 
 MAX_PERIODS = 2_400
 
 NOT_A_GRANULARITY = N_("must be one of minute, hour, day, week, month")
 
-MAX_DAYS_IN = {HOUR: 1 / 24, DAY: 1, WEEK: WEEK_LENGTH, MONTH: 31}
+MAX_DAYS_IN = {HOUR: 1 / 24, DAY: 1, WEEK: 7, MONTH: 31}
 """The maximum number of days in one period."""
 
 

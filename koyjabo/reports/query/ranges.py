@@ -9,11 +9,14 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.columns.query.periods import HOUR_MS
 from koyjabo.columns.query.report_query import ReportQuery
 
-DEFAULT_RANGE = "30d"
-LAST_HOUR = "hour"
-DAYS_OF_RANGE = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
-RANGE_NAMES = (LAST_HOUR, "today", "yesterday", *DAYS_OF_RANGE, "month", "all")
-NOT_A_RANGE = N_("must be one of hour, today, yesterday, 7d, 30d, 90d, 365d, month, all")
+DEFAULT_RANGE = "28d"
+LAST_HOUR, TODAY, ALL_DAYS = "hour", "today", "all"
+DAYS_OF_RANGE = {"7d": 7, DEFAULT_RANGE: 28, "30d": 30, "90d": 90, "365d": 365}
+RANGE_NAMES = (LAST_HOUR, TODAY, "yesterday", *DAYS_OF_RANGE, "month", ALL_DAYS)
+NOT_A_RANGE = N_("must be one of hour, today, yesterday, 7d, 28d, 30d, 90d, 365d, month, all")
+
+MAX_DAYS_OF_TODAY = 2
+"""Up to this number of days since the first visit, pages begin with today."""
 
 UNIX_EPOCH_DAY = date(1970, 1, 1)
 
@@ -29,9 +32,17 @@ def preset(name: str, today: str, first_day: Callable[[], str | None]) -> tuple[
         return shifted(today, -1), shifted(today, -1)
     if name == "month":
         return f"{today[:8]}01", today
-    if name == "all":
+    if name == ALL_DAYS:
         return min(first_day() or today, today), today
     return today, today
+
+
+def first_range(began: str | None, today: str) -> str:
+    """Return the range that a page begins with, if the first visit was on the day `began` (specification: Queries)."""
+    days_with_data = day_number(today) - day_number(began or today) + 1
+    if days_with_data <= MAX_DAYS_OF_TODAY:
+        return TODAY
+    return DEFAULT_RANGE if days_with_data >= DAYS_OF_RANGE[DEFAULT_RANGE] else ALL_DAYS
 
 
 def last_hour(query: ReportQuery, clock: Clock) -> ReportQuery:

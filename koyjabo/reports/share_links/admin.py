@@ -35,5 +35,4 @@ SHARE_LINKS = {"share": ViewLink(_("Share this view"), "upload", _new_share)}
 SHARE_PARTS = {
     "share_links/connect.html": PagePart("connect", _listed, rank=1),
     "share_links/first_day.html": PagePart("first_day"),
-    "share_links/community_settings.html": PagePart("community_settings"),
 }

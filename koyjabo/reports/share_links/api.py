@@ -93,7 +93,7 @@ def _by_link(name: str, token: str) -> Response:
     check(request.args.items(multi=True))
     own = scope_of(link), share_links.filters(link), link.range or DEFAULT_RANGE
     address = client_address.limit_key(request.environ)
-    insights = current()[Insights].for_public().for_reader(f"share {link.id}", address=address)
+    insights = current()[Insights].for_public(own[1]).for_reader(f"share {link.id}", address=address)
     return respond(name, *own, insights=insights)
 
 

@@ -1,6 +1,5 @@
 """What a reader of a share link has: the browser's pass, if the link has a password, and the reports that it shows."""
 
-from koyjabo.reports.query.ranges import DEFAULT_RANGE
 from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.report_context import ReportContext
 from koyjabo.web.current import current
@@ -32,6 +31,6 @@ def context_of(link: Share, share_links: ShareLinks) -> ReportContext:
         reader=name,
         cards=cards.COMMUNITY_CARDS,
         filters=share_links.filters(link),
-        range=link.range or DEFAULT_RANGE,
+        range=link.range or "",
         is_public=True,
     )

@@ -8,7 +8,7 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, Field, WithJsonSchem
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.moments import EXAMPLE_MOMENT
 from koyjabo.reports.query.parameters import is_interval
-from koyjabo.reports.query.ranges import RANGE_NAMES
+from koyjabo.reports.query.ranges import DEFAULT_RANGE, RANGE_NAMES
 from koyjabo.web.http.responses import StoredResponse, Time
 from koyjabo.web.schemas.bodies import Body
 from koyjabo.web.schemas.fields import Moment, Name, NewPassword
@@ -17,7 +17,8 @@ from koyjabo.web.schemas.validators import NULL, refuse
 INTERVAL = "2026-11-01/2026-11-15"
 NOT_FILTERS = N_("must be lists of values by dimension")
 NOT_A_LINK_RANGE = N_(
-    "must be one of hour, today, yesterday, 7d, 30d, 90d, 365d, month, all, or two days such as 2026-11-01/2026-11-15"
+    "must be one of hour, today, yesterday, 7d, 28d, 30d, 90d, 365d, month, all, "
+    "or two days such as 2026-11-01/2026-11-15"
 )
 
 DAYS_SCHEMA = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
@@ -66,7 +67,7 @@ class NewShareBody(Body):
     )
     range: Range = Field(
         None,
-        description=f"shown unless readers choose another: a name, or two days such as {INTERVAL}; default 30d",
+        description=f"shown unless readers choose another: a name or two days, {INTERVAL}; default {DEFAULT_RANGE}",
     )
     password: NewPassword | None = Field(None, description="must be entered before anything is shown")
     expires_at: Moment = Field(None, description="default: never", examples=[EXAMPLE_MOMENT])

@@ -25,7 +25,7 @@ class Line(NamedTuple):
     is_chosen: bool
     number: int  # visits, or the page views or events that the dimension counts
     sums: Sums
-    percent: float
+    percent: float  # of the visits; for events, of the visitors
     change: float | str | None = None
 
 
@@ -106,7 +106,8 @@ def values(
         if address:
             url = str(address.removing(dimension, own) if is_chosen else address.adding(dimension, own))
         changed = change(number, past.get(row.value, others_before), per_day)
-        lines.append(Line(row.value, row.label, url, is_chosen, number, row.sums, 100 * (row.share or 0), changed))
+        share = row.share if row.visitor_share is None else row.visitor_share
+        lines.append(Line(row.value, row.label, url, is_chosen, number, row.sums, 100 * (share or 0), changed))
     others = now.values - len(now.rows)
     return Values(dimension, lines, now.other, others, now.total, now.values, offset, now.is_counted)
 

@@ -4,12 +4,11 @@ from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.columns.query.report_query import Filters
-from koyjabo.reports.query.comparisons import NO_COMPARISON, PREVIOUS_PERIOD, WEEKDAY, YEAR
+from koyjabo.reports.query.comparisons import NO_COMPARISON, PREVIOUS_PERIOD, YEAR
 from .filters import SWITCH_LABELS
 from .page_address import Choice, PageAddress
 
 COMPARISON_LABELS: dict[str, LazyString] = {
-    WEEKDAY: _("Same weekdays before"),
     PREVIOUS_PERIOD: _("Previous period"),
     YEAR: _("Previous year"),
     NO_COMPARISON: _("No comparison"),
@@ -18,7 +17,7 @@ COMPARISON_LABELS: dict[str, LazyString] = {
 
 
 def comparisons(address: PageAddress, chosen: str) -> list[Choice]:
-    toggled = NO_COMPARISON if chosen != NO_COMPARISON else WEEKDAY  # what the X key switches to
+    toggled = NO_COMPARISON if chosen != NO_COMPARISON else PREVIOUS_PERIOD  # what the X key switches to
     return [
         Choice(str(address.having({"compare": name})), str(label), name == chosen, "X" * (name == toggled))
         for name, label in COMPARISON_LABELS.items()

@@ -15,7 +15,6 @@ FIGURE_LABELS: dict[str, LazyString] = {
     "new_visitors": _("New visitors"),
     "returning_visitors": _("Returning visitors"),
     "page_views": _("Page views"),
-    "peak_active": _("Most at once"),
     "attended": _("Attended"),
     "median_s": _("Median time"),
 }
@@ -24,7 +23,6 @@ SHORT_LABELS: dict[str, LazyString] = {
     "new_visitors": _("New"),
     "returning_visitors": _("Returning"),
     "page_views": _("Views"),
-    "peak_active": _("At once"),
     "median_s": _("Median"),
 }
 """Short names for narrow screens."""
@@ -32,22 +30,21 @@ SHORT_LABELS: dict[str, LazyString] = {
 CHARTED_FIGURES = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views", "attended")
 """The figures available in timelines."""
 
-NOT_SUMS = ("peak_active", "median_s")
-"""Figures that do not grow with the number of days."""
+MEDIAN_FIGURE = "median_s"
+"""The figure that is a time, and does not grow with the number of days."""
 
 DISTINCT_FIGURES = ("visitors", "returning_visitors")
 """Figures that grow with the number of days, but not in proportion, so ranges of different lengths cannot be
 compared.
 """
 
-IN_MENU = NOT_SUMS
-"""Figures that are listed in the chart's menu."""
-
 NEW_FIGURE = "new"
+
+RETURNING_FIGURE = "returning_visitors"
+"""A figure that only the chart shows: those who came before a period. A longer range has fewer of them."""
 
 UNEVEN_DAYS_REASON = N_("Not comparable by day")
 UNMEASURED_RANGE_REASON = N_("Nothing was measured in this range")
-UNMEASURED_DAYS_REASON, UNMEASURED_WITH_FILTERS = N_("Not measured on these days"), N_("Not measured with filters")
 
 MAX_PERCENT = 999
 """Figures show no larger growth in percent, only the number before."""
@@ -65,7 +62,7 @@ class Figure(NamedTuple):
     is_chosen: bool
     reason: str  # why there is no value or no comparison
     is_per_day: bool  # the change is per day, because some of the compared days have no data
-    share: float | None  # in percent: `attended` of the measured visits, returning visitors of all visitors
+    ratio: float | None  # `attended`: percent of the measured visits; `visitors`: visits of each
 
     @property
     def label(self) -> str:
@@ -77,37 +74,19 @@ class Figure(NamedTuple):
         return str(SHORT_LABELS.get(self.name, ""))
 
     @property
-    def is_apart(self) -> bool:
-        """Whether the figure is shown outside of the boxes."""
-        return self.name in (*IN_MENU, "returning_visitors")
-
-    @property
-    def cell(self) -> str:
-        return f"menu.{self.name}" if self.name in IN_MENU else f"figures.{self.name}"
-
-    @property
     def numbers(self) -> list[int | float | str | None]:
         """The contents of its cell, without a comparison."""
-        if self.name == "returning_visitors":
-            return [self.share]
-        return [self.value, self.share] if self.name == "attended" else [self.value]
+        return [self.value] if self.ratio is None else [self.value, self.ratio]
 
 
-def figures(
-    summary: Summary, address: PageAddress | None, chosen: str, is_filtered: bool, per_day: float
-) -> list[Figure]:
+def figures(summary: Summary, address: PageAddress | None, chosen: str, per_day: float) -> list[Figure]:
     """Return the figures, with links based on `address`. For `per_day`, see `ViewPlan`."""
-    of, now, before = summary.measured, summary.figures, summary.compared
+    now, before = summary.figures, summary.compared
     shown = []
     for name in FIGURE_LABELS:
         value, past = _value(now, name), _value(before, name) if before else None
-        whole = of if name == "attended" else None
-        if name == "returning_visitors" and not is_filtered:  # with a filter, "new" would mean something else
-            whole = now.visitors
-        reason, changed = "", change(value, past, 1.0 if name in NOT_SUMS else per_day)
-        if value is None and name == "peak_active":
-            reason = UNMEASURED_WITH_FILTERS if is_filtered else UNMEASURED_DAYS_REASON
-        elif value is None:
+        reason, changed = "", change(value, past, 1.0 if name == MEDIAN_FIGURE else per_day)
+        if value is None:
             reason = UNMEASURED_RANGE_REASON
         elif past is not None and per_day != 1 and name in DISTINCT_FIGURES:
             reason, changed = UNEVEN_DAYS_REASON, None
@@ -120,10 +99,8 @@ def figures(
                 url=str(address.having({"metric": name})) if address and name in CHARTED_FIGURES else "",
                 is_chosen=name == chosen,
                 reason=reason,
-                is_per_day=per_day != 1 and name not in NOT_SUMS,
-                share=round(100 * value / whole, 1 if name == "attended" else None)
-                if whole and value is not None
-                else None,
+                is_per_day=per_day != 1 and name != MEDIAN_FIGURE,
+                ratio=_ratio(summary, name),
             )
         )
     return shown
@@ -137,9 +114,18 @@ def _value(figures: Figures, name: str) -> int | None:
     return number
 
 
+def _ratio(summary: Summary, name: str) -> float | None:
+    figures = summary.figures
+    if name == "attended" and summary.measured:
+        return round(100 * figures.attended / summary.measured, 1)
+    if name == "visitors" and summary.exact and figures.visitors:
+        return round(figures.visits / figures.visitors, 1)
+    return None
+
+
 def value(period: Period, name: str) -> int:
     """Return a figure of one period of a timeline."""
-    if name == "returning_visitors":
+    if name == RETURNING_FIGURE:
         return period.visitors - period.new_visitors
     figure: int = getattr(period, name)
     return figure

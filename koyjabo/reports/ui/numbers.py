@@ -9,8 +9,7 @@ from zlib import crc32
 from koyjabo.reports.engine.results import Breakdown
 from . import figures, timelines
 from .card import Card
-from .cards import BANGLADESH
-from .view_plan import ON_MAP
+from .cards import MAP
 from .view_results import ViewResults
 
 Cell = Sequence[int | float | str | None]
@@ -39,14 +38,15 @@ def numbers(results: ViewResults) -> Numbers:
         days = [(query.first, query.last) for query in (plan.query, plan.compared) if query]
         rest["figures"] = [summary.reason, days]
         for figure in results.figures:
+            if figure.name == figures.RETURNING_FIGURE:
+                continue
             compared = [figure.before] if figure.change is None else [figure.change, figure.before]
-            cells[figure.cell] = [*figure.numbers, *compared] if summary.compared else figure.numbers
-            rest["figures"].append((figure.value is None, figure.change is None, figure.share is None))
+            cells[f"figures.{figure.name}"] = [*figure.numbers, *compared] if summary.compared else figure.numbers
+            rest["figures"].append((figure.value is None, figure.change is None, figure.ratio is None))
         if summary.until:
             cells["until"] = [summary.until[11:16]]
     if draws("chart"):
-        in_menu = [figure.value is None for figure in results.figures if figure.name in figures.IN_MENU]
-        rest["chart"] = _chart(results, cells), in_menu
+        rest["chart"] = _chart(results, cells)
     if plan.by:
         if draws("list"):
             rest["list"] = _whole(results, *plan.whole_list)
@@ -73,8 +73,7 @@ def _chart(results: ViewResults, cells: dict[str, Cell]) -> Any:
 
 def _card(results: ViewResults, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
     """Add a card's numbers. Returns what else its template depends on (`card` in reports/macros.html)."""
-    tab = results.plan.tab(card)
-    shown = results.values(tab)
+    tab, shown = results.tab(card), results.listed(card)
     for at, line in enumerate(shown.lines):
         compared = [line.change] if results.plan.compared else []
         bar = round(100 * line.number / shown.largest, 1)
@@ -84,11 +83,14 @@ def _card(results: ViewResults, card: Card, cells: dict[str, Cell]) -> dict[str,
     cells[f"{card.name}.other"] = [*others, shown.other_number]
     cells[f"{card.name}.all"] = [shown.values]
     cells[f"{card.name}.rows"] = [line.value or "" for line in shown.lines]
+    on_map = [dot.line for dot in results.dots] or shown.lines if tab == MAP else []
     return {
+        "is_empty": results.is_empty(card),
         "has_lines": bool(shown.lines),
         "has_others": shown.has_others,
         "counts_others": counts_others,
-        "map": _whole(results, *ON_MAP) if tab == BANGLADESH else [],
+        "tabs": results.tabs(card),
+        "map": [(line.value, line.number) for line in on_map],
     }
 
 

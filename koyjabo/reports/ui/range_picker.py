@@ -8,20 +8,21 @@ from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.columns.query.report_query import ReportQuery
-from koyjabo.reports.query.ranges import LAST_HOUR, length, preset
+from koyjabo.reports.query.ranges import ALL_DAYS, DEFAULT_RANGE, LAST_HOUR, TODAY, length, preset
 from koyjabo.web.i18n import day
 from .page_address import Choice, PageAddress, Pairs
 
 PRESETS: dict[str, tuple[LazyString, str]] = {
     LAST_HOUR: (_("Last hour"), "H"),
-    "today": (_("Today"), "D"),
+    TODAY: (_("Today"), "D"),
     "yesterday": (_("Yesterday"), "E"),
     "7d": (_("Last 7 days"), "W"),
-    "30d": (_("Last 30 days"), "M"),
+    DEFAULT_RANGE: (_("Last 28 days"), "M"),
+    "30d": (_("Last 30 days"), ""),
     "90d": (_("Last 90 days"), "Q"),
     "365d": (_("Last 365 days"), "Y"),
     "month": (_("This month"), "T"),
-    "all": (_("All days"), "A"),
+    ALL_DAYS: (_("All days"), "A"),
 }
 """Names by value of the `range` parameter, and their shortcut keys."""
 
@@ -38,7 +39,7 @@ class Picker(NamedTuple):
 
 
 def picker(address: PageAddress, query: ReportQuery, today: str, default: str) -> Picker:
-    """Return the picker. `default` is the range used if the URL has none, which may be two days."""
+    """Return the picker. `default` is the range of a URL without one, or two days; "" if all URLs have one."""
     presets = _presets(address, query, today, default)
     return Picker(
         next((preset.label for preset in presets if preset.is_chosen), days_in_words(query.first, query.last)),
@@ -55,7 +56,7 @@ def _presets(address: PageAddress, query: ReportQuery, today: str, default: str)
     choices = []
     for name, (label, key) in PRESETS.items():
         about = ""
-        if name == "all":  # its first day is not known here
+        if name == ALL_DAYS:  # its first day is not known here
             last = shifted(f"{today[:8]}01", -1)
             days = f"{last[:8]}01", last
             words, is_chosen = days_in_words(*days, has_weekdays=True), (query.first, query.last) == days
@@ -64,7 +65,7 @@ def _presets(address: PageAddress, query: ReportQuery, today: str, default: str)
             about = days_in_words(*preset(name, today, lambda: None), has_weekdays=True)
         url = _ranged(address, range=None if name == default else name)
         choices.append(Choice(url, str(label), name == chosen, key, about))
-    if default not in PRESETS:
+    if "/" in default:
         days_of_default = days_in_words(*default.split("/"))
         choices.insert(0, Choice(_ranged(address), days_of_default, chosen == default))
     return choices

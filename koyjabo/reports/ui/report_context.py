@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.query.report_query import Filters, ReportQuery
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.query.ranges import DEFAULT_RANGE
 from . import cards
 from .card import Card
 
@@ -27,7 +26,7 @@ class ReportContext(NamedTuple):
     reader: str = ""  # the user or public page that is charged for the reports
     cards: tuple[Card, ...] = cards.SITE_CARDS
     filters: Filters = {}  # apply in addition to the URL's filters
-    range: str = DEFAULT_RANGE  # used if the URL has no range
+    range: str = ""  # used if the URL has no range; "" for the `first_range`
     is_public: bool = False  # for readers without an account
     # Reads the page's other data from the same snapshot, without filters.
     extra: Callable[[Snapshot, ReportQuery], Any] | None = None

@@ -16,17 +16,16 @@ from koyjabo.reports.query.comparisons import whole_days
 from koyjabo.reports.query.ranges import LAST_HOUR
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, time_of_day
-from . import breakdowns, cards, choices, figures, filters, map_dots, numbers, range_picker, timelines
+from . import breakdowns, cards, choices, figures, filters, numbers, range_picker, timelines
 from .breakdowns import Pages
 from .card import Card
 from .filters import Chip
-from .map_dots import Dot
 from .page_address import Choice, PageAddress
 from .range_picker import Picker
 from .report_context import VIEW_PARAMETERS, ReportContext
 from .timelines import Chart
 from .view_links import VIEW_LINKS, ViewLink
-from .view_plan import ON_MAP, SENDING_PARAMETERS, ViewPlan
+from .view_plan import SENDING_PARAMETERS, ViewPlan
 from .view_results import ViewResults
 
 MAX_VISITS_AT_ONCE = 200_000
@@ -71,7 +70,7 @@ class View:
 
     @cached_property
     def range(self) -> Picker:
-        return range_picker.picker(self.address, self.plan.query, self.plan.today, self.plan.base.range)
+        return range_picker.picker(self.address, self.plan.query, self.plan.today, self.plan.parameters.default)
 
     @property
     def comparisons(self) -> list[Choice]:
@@ -138,15 +137,11 @@ class View:
     def tabs(self, card: Card) -> list[Choice]:
         others = [tab for tab in self.plan.open_tabs if tab and tab not in card.tabs]
         choices = []
-        for tab in card.tabs:
+        for tab in self.results.tabs(card):
             names = [*others, tab] if tab != card.tabs[0] else others
             url = str(self.address.having({"tabs": ",".join(names) or None}))
-            choices.append(Choice(url, cards.label(tab), tab == self.plan.tab(card)))
+            choices.append(Choice(url, cards.label(tab), tab == self.results.tab(card)))
         return choices
-
-    @property
-    def dots(self) -> list[Dot]:
-        return map_dots.dots(self.results.values(*ON_MAP))
 
     @cached_property
     def pages(self) -> Pages:
@@ -172,7 +167,8 @@ class View:
     @property
     def lists(self) -> list[tuple[str, str]]:
         """The name and CSV file of each card's open list."""
-        open_tabs = [cards.listed_by(self.plan.tab(card)) for card in self.plan.base.cards]
+        shown = (card for card in self.plan.base.cards if not self.results.is_empty(card))
+        open_tabs = [self.plan.lists(card)[0][0] for card in shown]
         return [(cards.label(dimension), self.csv_of_values(dimension)) for dimension in open_tabs]
 
     def csv_of_values(self, dimension: str) -> str:

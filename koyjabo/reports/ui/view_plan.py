@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 from zlib import crc32
 
-from koyjabo.base.core.errors import InvalidInput, StillCounting
+from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.services import Services
-from koyjabo.columns.dimensions.dimensions import CITY_NAME
+from koyjabo.columns.dimensions.dimensions import CITY_NAME, COUNTRY, dimension_of
 from koyjabo.columns.query.periods import GRANULARITIES
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine import snapshot_queries
@@ -22,23 +21,29 @@ from koyjabo.reports.engine.requests import (
     ReportRequest,
     SummaryRequest,
     TimelineRequest,
+    ValueRequest,
 )
 from koyjabo.reports.engine.results import MAX_BREAKDOWN_ROWS, SnapshotTotals
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.query.comparisons import NO_COMPARISON, WEEKDAY, since
+from koyjabo.reports.query.comparisons import NO_COMPARISON, PREVIOUS_PERIOD, since
 from koyjabo.reports.query.granularities import NOT_A_GRANULARITY, possible
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
+from koyjabo.reports.query.ranges import DEFAULT_RANGE, first_range
 from . import breakdowns, figures, timelines
 from .card import Card
-from .cards import BANGLADESH, listed_by
+from .cards import MAP
 from .page_address import Pairs
 from .report_context import VIEW_PARAMETERS, ReportContext
 
 SENDING_PARAMETERS = ("part", "whole")
 """Parameters that control how a page is sent: only these parts, and all parts however long they take."""
 
-ON_MAP = (CITY_NAME, MAX_BREAKDOWN_ROWS)
-"""The map's contents: a dimension, and how many of its values are shown."""
+RENAMED_PAIRS = {("compare", "weekday"): ("compare", PREVIOUS_PERIOD)}
+"""Parameters in addresses from earlier versions, with what they mean now."""
+
+ALL_COUNTRIES, ALL_CITIES = (COUNTRY, MAX_BREAKDOWN_ROWS), (CITY_NAME, MAX_BREAKDOWN_ROWS)
+LISTS = {MAP: (ALL_COUNTRIES, ALL_CITIES, (CITY_NAME,)), CITY_NAME: ((CITY_NAME,), (COUNTRY,))}
+"""What tabs may show, depending on the results. All other tabs show the dimension of their name."""
 
 
 def totals(snapshot: Snapshot, query: ReportQuery) -> SnapshotTotals:
@@ -51,9 +56,13 @@ class ViewPlan:
     def __init__(self, services: Services, base: ReportContext, pairs: Iterable[tuple[str, str]]) -> None:
         self.base, self.today = base, services.clock.today()
         insights = services[Insights]
-        self.insights = insights.for_public() if base.is_public else insights
-        given = tuple(pairs)
-        self.parameters = self.insights.parse(given, base.scope, (*VIEW_PARAMETERS, *SENDING_PARAMETERS), base.range)
+        self.insights = insights.for_public(base.filters) if base.is_public else insights
+        given = tuple(RENAMED_PAIRS.get(pair, pair) for pair in pairs)
+        self._first_day = insights.first_day(base.scope)
+        first = base.range or first_range(self._first_day, self.today)
+        self.parameters = self.insights.parse(given, base.scope, (*VIEW_PARAMETERS, *SENDING_PARAMETERS), first)
+        if not base.range and first != DEFAULT_RANGE:  # name it in addresses, because it changes with the days
+            self.parameters = replace(self.parameters, default="")
         self.query = self.parameters.query.within(base.filters)
         self._has_chosen = any(name == "compare" for name, _ in given)
         self.parts = frozenset(filter(None, self.other("part").split(",")))  # the requested parts; empty for all
@@ -72,17 +81,15 @@ class ViewPlan:
         self.totals_request = LedgerRequest(ReportQuery(self.today, self.today, base.scope), totals)
         everything = replace(self.query, filters={})
         self.extra_request = LedgerRequest(everything, base.extra) if base.extra and not self.parts else None
+        self.cities_request = BreakdownRequest(everything.within(base.filters), CITY_NAME, 2)  # one may be unknown
 
     @cached_property
     def comparison(self) -> str:
-        """The comparison in the URL. Without one, WEEKDAY if all days that it needs have data."""
+        """The comparison in the URL. Without one, PREVIOUS_PERIOD if all days that it needs have data."""
         if self._has_chosen:
             return self.parameters.compare or NO_COMPARISON
-        with suppress(StillCounting):
-            began = self.insights.first_day(self.base.scope)
-            if began and began <= self.insights.compared(self.query, WEEKDAY).first:
-                return WEEKDAY
-        return NO_COMPARISON
+        has_data = self._first_day and self._first_day <= self.insights.compared(self.query, PREVIOUS_PERIOD).first
+        return PREVIOUS_PERIOD if has_data else NO_COMPARISON
 
     @property
     def pairs(self) -> Pairs:
@@ -114,7 +121,7 @@ class ViewPlan:
     @cached_property
     def compared(self) -> ReportQuery | None:
         """The part of `before` that has data; None if it has none."""
-        return since(self.insights.first_day(self.base.scope), self.before) if self.before else None
+        return since(self._first_day, self.before) if self.before else None
 
     @property
     def began(self) -> str:
@@ -142,6 +149,11 @@ class ViewPlan:
     def tab(self, card: Card) -> str:
         return next((tab for tab in self.open_tabs if tab in card.tabs), card.tabs[0])
 
+    def lists(self, card: Card) -> tuple[Any, ...]:
+        """The lists that the open tab of a card may show: a dimension, and how many of its values."""
+        tab = self.tab(card)
+        return LISTS.get(tab, ((tab,),))
+
     def other(self, name: str) -> str:
         return self.parameters.others.get(name, "")
 
@@ -157,9 +169,13 @@ class ViewPlan:
         if self.by:
             yield from self.breakdown_requests(*self.whole_list) if draws("list") else ()
             return
-        for tab in (self.tab(card) for card in self.base.cards if draws(card.name)):
-            yield from self.breakdown_requests(listed_by(tab))
-            yield from self.breakdown_requests(*ON_MAP) if tab == BANGLADESH else ()
+        for card in self.base.cards:
+            if draws(card.name):
+                yield self.value_request(card)
+                for listed in self.lists(card):
+                    yield from self.breakdown_requests(*listed)
+                if CITY_NAME in card.tabs:
+                    yield self.cities_request
 
     @property
     def ledger_requests(self) -> list[LedgerRequest]:
@@ -176,14 +192,20 @@ class ViewPlan:
         before = self.before if self.compared else None
         return [TimelineRequest(query, self.granularity) for query in (self.query, before) if query]
 
-    def breakdown_requests(
-        self, dimension: str, limit: int = breakdowns.MAX_LINES_IN_CARD, offset: int = 0
-    ) -> list[BreakdownRequest]:
-        """Return requests for a breakdown of the query, and for all values of the compared days."""
+    def breakdown_requests(self, dimension: str, limit: int | None = None, offset: int = 0) -> list[BreakdownRequest]:
+        """Return requests for a breakdown of the query, by default as long as in a card, and for all values of the
+        compared days.
+        """
+        limit = limit or max(breakdowns.MAX_LINES_IN_CARD, len(dimension_of(dimension).order))
         requests = [BreakdownRequest(self.query, dimension, limit, offset)]
         return (
             [*requests, BreakdownRequest(self.compared, dimension, MAX_BREAKDOWN_ROWS)] if self.compared else requests
         )
+
+    def value_request(self, card: Card) -> ValueRequest:
+        """Return the request for whether a tab of the card has a value. The open tab comes first."""
+        dimensions = filter(is_dimension, card.tabs)
+        return ValueRequest(self.query, tuple(sorted(dimensions, key=lambda tab: tab != self.tab(card))))
 
     @property
     def whole_list(self) -> tuple[str, int, int]:

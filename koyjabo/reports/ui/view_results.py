@@ -5,15 +5,18 @@ from functools import cached_property
 from typing import Any
 
 from koyjabo.base.core.errors import StillCounting
+from koyjabo.columns.dimensions.dimensions import CITY_NAME
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import ReportRequest
 from koyjabo.reports.engine.results import SnapshotTotals, Summary
-from . import breakdowns, figures
+from . import breakdowns, figures, map_dots
 from .breakdowns import Values
-from .cards import listed_by
+from .card import Card
+from .cards import MAP
 from .figures import Figure
+from .map_dots import Dot
 from .page_address import PageAddress
-from .view_plan import ViewPlan
+from .view_plan import ALL_CITIES, ALL_COUNTRIES, ViewPlan
 
 
 class ViewResults:
@@ -71,11 +74,43 @@ class ViewResults:
     @cached_property
     def figures(self) -> list[Figure]:
         plan = self.plan
-        return figures.figures(self.summary, self._address, plan.metric, bool(plan.query.filters), plan.per_day)
+        return figures.figures(self.summary, self._address, plan.metric, plan.per_day)
 
-    def values(self, tab: str, limit: int = breakdowns.MAX_LINES_IN_CARD, offset: int = 0) -> Values:
-        """Return the lines of a tab: a dimension, or the places of a map."""
-        plan, dimension = self.plan, listed_by(tab)
+    @cached_property
+    def has_cities(self) -> bool:
+        """Whether a visit of the range has a city."""
+        return any(row.value for row in self[self.plan.cities_request].rows)
+
+    @cached_property
+    def dots(self) -> list[Dot]:
+        """The cities on the map of Bangladesh, if no other country has as many visits. Without any, the map shows the
+        world.
+        """
+        visits = {line.value: line.number for line in self.values(*ALL_COUNTRIES).lines if line.value}
+        own = visits.pop("BD", 0)
+        return map_dots.dots(self.values(*ALL_CITIES)) if own > max(visits.values(), default=0) else []
+
+    def tabs(self, card: Card) -> list[str]:
+        return [tab for tab in card.tabs if tab != CITY_NAME or self.has_cities]
+
+    def tab(self, card: Card) -> str:
+        """The open tab, or the first one if that has nothing to show."""
+        tab, tabs = self.plan.tab(card), self.tabs(card)
+        return tab if tab in tabs else tabs[0]
+
+    def listed(self, card: Card) -> Values:
+        """Return the lines of a card's open tab: all countries, if the map shows the world."""
+        tab = self.tab(card)
+        if tab != MAP:
+            return self.values(tab)
+        return self.values(CITY_NAME) if self.dots else self.values(*ALL_COUNTRIES)
+
+    def is_empty(self, card: Card) -> bool:
+        """Whether a card is known to have no value, so that it is hidden."""
+        return not self.plan.by and self.draws(card.name) and not self[self.plan.value_request(card)]
+
+    def values(self, dimension: str, limit: int | None = None, offset: int = 0) -> Values:
+        plan = self.plan
         now, *before = (self[request] for request in plan.breakdown_requests(dimension, limit, offset))
         compared = before[0] if before else None
         return breakdowns.values(now, compared, plan.query, dimension, self._address, offset, plan.per_day)

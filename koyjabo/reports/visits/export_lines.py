@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from koyjabo.base.core import spreadsheet
-from koyjabo.base.core.clock import iso
+from koyjabo.base.core.clock import Clock, iso
 from koyjabo.base.core.urls import shown
-from koyjabo.columns.dimensions.readers import TRAITS
+from koyjabo.columns.dimensions.readers import TIME_READERS, TRAITS
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from .queries import STORED_COLUMNS, LoggedVisit
 
@@ -28,16 +28,17 @@ PARSED_EXPORT_COLUMNS = (
 ALL_COLUMNS = dict.fromkeys((*LoggedVisit._fields, *STORED_COLUMNS))
 UNCHANGED_COLUMNS = tuple(name for name in ALL_COLUMNS if name not in PARSED_EXPORT_COLUMNS)
 
-EXPORT_COLUMNS = ("ordinal", "at", *UNCHANGED_COLUMNS, "opened", *TRAIT_COLUMNS)
+EXPORT_COLUMNS = ("ordinal", "at", *UNCHANGED_COLUMNS, "opened", *TRAIT_COLUMNS, *TIME_READERS)
 
 
-def export_lines(visits: Iterable[LoggedVisit], parser: TraitParser) -> str:
+def export_lines(visits: Iterable[LoggedVisit], parser: TraitParser, clock: Clock) -> str:
     """Return one line per visit."""
-    return spreadsheet.lines(_row(visit, parser) for visit in visits)
+    return spreadsheet.lines(_row(visit, parser, clock) for visit in visits)
 
 
-def _row(visit: LoggedVisit, parser: TraitParser) -> dict[str, Any]:
+def _row(visit: LoggedVisit, parser: TraitParser, clock: Clock) -> dict[str, Any]:
     traits = dict(zip(TRAITS, parser.of(visit.columns), strict=True))
+    traits |= {name: read(visit.columns[column], clock) for name, (column, read) in TIME_READERS.items()}
     opened = None if visit.opened_ms is None else iso(visit.opened_ms)
     values = {**visit.columns, **visit._asdict(), **traits, "at": iso(visit.at_ms), "opened": opened}
     values |= {name: shown(values[name]) for name in ("page", "referrer") if values[name]}

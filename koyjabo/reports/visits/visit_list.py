@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core import spreadsheet
+from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.days import Days, typed_days
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
@@ -184,7 +185,7 @@ class VisitList:
     def _pieces(self, search: Search, size: int) -> Iterator[tuple[str, int]]:
         """Yield texts, each with the number of ids read for it."""
         while search.after < search.upto:
-            text, reached = self._database.report(_piece, search, size, self._parser)
+            text, reached = self._database.report(_piece, search, size, self._parser, self._clock)
             ids, search = reached - search.after, search._replace(after=reached)
             yield text, ids
 
@@ -264,9 +265,9 @@ def _count(session: Any, which: SearchFilter) -> Count:
     return total or queries.count(session, queries.search(session, which), MAX_COUNTED_RESULTS + 1, COUNT_S)
 
 
-def _piece(session: Any, search: Search, size: int, parser: TraitParser) -> tuple[str, int]:
+def _piece(session: Any, search: Search, size: int, parser: TraitParser, clock: Clock) -> tuple[str, int]:
     visits, reached = queries.visits(session, search, size, PIECE_S)
-    return export_lines(visits, parser), reached
+    return export_lines(visits, parser, clock), reached
 
 
 def _search_after(session: Any, which: SearchFilter, last: tuple[str, str] | None) -> Search:

@@ -103,6 +103,7 @@ OWN_STEPS = {
     "email": FirstStep(5, "getting_started/email.html", read=_email),
     "confirmation": FirstStep(7, "getting_started/email.html", read=_email),
     "person": FirstStep(8, "getting_started/person.html", read=_invited_admin),
+    "app": FirstStep(9, "getting_started/app.html", N_("Set up")),
     "second_factor": FirstStep(9, "getting_started/two_step.html"),
     "browser": FirstStep(10, "getting_started/browser.html"),
 }

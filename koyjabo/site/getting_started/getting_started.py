@@ -98,6 +98,7 @@ class GettingStarted:
             return ()
         facts, source = self._facts(account), self._services[StoredSettings].source
         sends_mail = self._services[MailOutbox].is_on
+        is_new = not (facts.has_second_person or facts.is_in_use)
         has = {
             "name": source("SITE_NAME") != "default" or facts.is_in_use,
             "zone": source("TIMEZONE") != "default" or facts.is_in_use,  # visits stay on the days they were counted for
@@ -105,7 +106,8 @@ class GettingStarted:
             "email": account.email != PLACEHOLDER_EMAIL,
             "confirmation": account.email == PLACEHOLDER_EMAIL or facts.has_confirmed_email or not sends_mail,
             "person": facts.has_second_person,
-            "second_factor": facts.has_two_step_login,
+            "app": self._settings.app_url or not is_new,
+            "second_factor": facts.has_two_step_login or is_new,
             "browser": facts.is_in_use or self._step(BROWSER_STEP).done_ms,
         }
         steps = sorted(FIRST_STEPS.items(), key=lambda named: named[1].rank)

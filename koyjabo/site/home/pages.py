@@ -23,6 +23,7 @@ def index() -> str:
         view=home_view(),
         app_url=services[Settings].app_url,
         sentence=services[Settings].sentence_in(language()),
+        has_default_name=services[Settings].has_default_name,
         attributions=services[LocationFinder].attributions,
         honours_signals=services[Anonymity].honours_headers(),
     )

@@ -25,9 +25,11 @@ def register(base: "Base") -> None:
     from koyjabo.counting.visits import Visits
     from koyjabo.realtime.services import RealtimeServices
     from .page_numbers import PageNumbers
+    from .page_settings_follower import PageSettingsFollower
     from .page_totals import PageTotals
     from .page_update import PAGES_ROOM
-    from .pages_room import PageSettingsFollower, PagesRoom, PagesSource
+    from .pages_room import PagesRoom
+    from .pages_source import PagesSource
 
     services, realtime = base.services, base.services[RealtimeServices]
     rooms = realtime.rooms

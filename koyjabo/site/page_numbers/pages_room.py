@@ -2,68 +2,23 @@
 those who watch it. They share one source, which reads all changed pages at once.
 """
 
-import time
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.errors import LedgerUnavailable, StillCounting, TooManyRequests
-from koyjabo.base.core.urls import before_query
+from koyjabo.base.core.errors import TooManyRequests
 from koyjabo.base.network.client_address import AddressCounter
 from koyjabo.base.network.rate_limiter import RATE_WINDOW_S
-from koyjabo.counting.stats import encode
-from koyjabo.counting.visits import Visits
 from koyjabo.realtime.room import EventRoom, RoomEvent
 from koyjabo.realtime.sinks import Member
-from .page_numbers import HIDDEN_VIEWS, MAX_PATHS, PageNumbers
 from .page_reading import PageViews
-from .page_totals import PageTotals
 from .page_update import PAGE_ROOM, SPELLED_PAGE_ROOM, PageUpdate
+from .pages_source import PagesSource
+from .watched import Paths, Watched
 
 MAX_WATCHED_PATHS, MAX_BYTES_OF_PATHS = 50_000, 5_000_000
 """Paths that all connections of one address may watch, and the bytes of these paths, per worker (docs/limits.md)."""
 
 TOO_MANY_WATCHED_PATHS = "This address watches too many pages. Close other connections, or send shorter lists."
-
-Paths = Sequence[tuple[str, str]]
-"""Paths as they were sent, each with its page."""
-
-
-class Watched(NamedTuple):
-    """The pages that a client watches, with the client's spellings of each page."""
-
-    address: str = ""  # the key of its limits; "" without limits
-    pages: dict[str, str] = {}
-    """The spellings of each page without queries: each as JSON, on its own line; "" for the page as it is stored."""
-    paths: int = 0  # pages and other spellings
-    size: int = 0  # bytes of the kept paths
-
-    @classmethod
-    def of(cls, paths: Paths, address: str, earlier: "Watched | None" = None) -> "Watched":
-        """The pages that these paths name, and the pages that the client watched earlier."""
-        lines = {page: dict.fromkeys(earlier.lines_of(page)) for page in earlier.pages} if earlier else {}
-        for path, page in paths:
-            lines.setdefault(page, {})[encode(before_query(path))] = None
-        pages = {page: "" if list(own) == [encode(page)] else "\n".join(own) for page, own in lines.items()}
-        size = sum(map(len, pages)) + sum(map(len, pages.values()))
-        return cls(address, pages, sum(map(len, lines.values())), size)
-
-    def lines_of(self, page: str) -> list[str]:
-        return (self.pages[page] or encode(page)).split("\n")
-
-    def part(self, pages: Iterable[str]) -> "Watched":
-        """The part with only these pages."""
-        own = {page: self.pages[page] for page in pages if page in self.pages}
-        return Watched.of((), self.address, Watched(pages=own))
-
-    def with_part(self, new: "Watched", old: "Watched") -> "Watched":
-        """Return a copy with `new` in place of the part `old`. Both share `pages`, because a client may watch many
-        pages and add to them often.
-        """
-        self.pages.update(new.pages)
-        return self._replace(paths=self.paths + new.paths - old.paths, size=self.size + new.size - old.size)
 
 
 class PageTexts(NamedTuple):
@@ -74,52 +29,6 @@ class PageTexts(NamedTuple):
     page: str
     room: str
     spelled_room: str
-
-
-class PagesSource:
-    """The values of all watched pages."""
-
-    caused_by_visits = True
-
-    def __init__(self, numbers: PageNumbers, interval_s: float) -> None:
-        self.interval_s = interval_s
-        self.numbers = numbers
-        self.watched: Counter[str] = Counter()
-        """How many clients watch each page."""
-        self.sent: dict[str, PageViews | None] = {}
-        """What was last sent of each watched page; None if clients got different values, so that it is sent again."""
-        numbers.watch(self.watched)
-
-    def events_after(self, after: int) -> Sequence[RoomEvent]:
-        """Return an event for each path whose page may have changed. May block."""
-        with suppress(LedgerUnavailable, StillCounting):  # the next call tries again
-            changed = self.numbers.take_changed() if self.numbers.is_on else self._shown()
-            return self._events(changed) if changed else []
-        return []
-
-    def _shown(self) -> Collection[str]:
-        """The watched pages whose clients have numbers."""
-        return [page for page in self.watched if self.sent.get(page) != HIDDEN_VIEWS]
-
-    def merge(self, state: Any) -> None:
-        """Do nothing: the values are read from the database."""
-
-    def _events(self, changed: Collection[str]) -> Sequence[RoomEvent]:
-        """The events of these pages. Other tasks run between parts of the reading."""
-        sent, events, pages = self.sent, [], list(changed)
-        for start in range(0, len(pages), MAX_PATHS):
-            try:
-                counts = self.numbers.read(pages[start : start + MAX_PATHS])
-            except (LedgerUnavailable, StillCounting):
-                self.numbers.put_back(pages[start:])
-                break
-            for page in pages[start : start + MAX_PATHS]:
-                views = counts.pages[page]
-                if page in self.watched and sent.get(page) != views:
-                    sent[page] = views
-                    events.append(PageUpdate([(page, page)], counts))
-            time.sleep(0)
-        return events
 
 
 class PagesRoom(EventRoom):
@@ -251,26 +160,3 @@ class PagesRoom(EventRoom):
             return values.get(spelled) or values.setdefault(spelled, event.as_json(spelled))
 
         self._fanout.send_own(SPELLED_PAGE_ROOM + page, event.type, event.revision, own)
-
-
-class PageSettingsFollower:
-    """Counts again, or sends again, what was derived from settings that have changed."""
-
-    def __init__(self, base: Base) -> None:
-        self._settings, self._clock, services = base.settings, base.clock, base.services
-        self._visits, self._numbers = services[Visits], services[PageNumbers]
-        self._totals, self._room = services[PageTotals], services[PagesRoom]
-        self._zone, self._page_numbers = base.clock.zone, base.settings.page_numbers
-
-    def follow(self, _: object) -> None:
-        """Follow the time zone and PAGE_NUMBERS."""
-        zone, page_numbers = self._clock.zone, self._settings.page_numbers
-        if zone != self._zone:
-            self._visits.stats()  # the day may have changed
-            self._totals.begin_again()
-        elif page_numbers != self._page_numbers:
-            self._numbers.begin_again()
-        else:
-            return
-        self._room.send_again()
-        self._zone, self._page_numbers = zone, page_numbers  # last, so that the next call repeats what has failed

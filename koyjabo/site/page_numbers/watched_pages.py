@@ -10,8 +10,9 @@ from koyjabo.base.core.urls import before_query
 from koyjabo.base.network import client_address
 from koyjabo.sockets.messages import MAX_MESSAGE_BYTES, is_true
 from .page_numbers import MAX_PATHS, PageNumbers, page_of
-from .pages_room import PagesRoom, Paths
+from .pages_room import PagesRoom
 from .schemas import PagesResponse, paths_of
+from .watched import Paths
 
 WRONG_PAGES_MESSAGE = (
     f'Send {{"type": "pages", "paths": ["/posts/a"]}}, with up to {MAX_PATHS} paths of up to {MAX_TEXT_LENGTH} '

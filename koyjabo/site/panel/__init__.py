@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 INTERFACES = ("command_search", "connect", "overview", "panel_stream", "server")
 FILLS = {
-    "sockets.routes:OPENED_STREAMS": "panel_stream:PANEL_STREAMS",
+    "sockets.websocket_routes:OPENED_STREAMS": "panel_stream:PANEL_STREAMS",
     "web.panel.server_page:SERVER_PAGE": "server:SHOWN_PAGE",
     "web.panel.server_page:SERVER_ROWS": "server:SITE_ROWS",
 }
@@ -25,7 +25,7 @@ def register(base: "Base") -> None:
     )
     navigation.add_shortcuts(
         SERVER,
-        Shortcut(N_("Name"), SERVER, "name", rank=-3, words=N_("colours, colors, look")),
+        Shortcut(N_("Name"), SERVER, "name", rank=-3, words=N_("colours, colors, look, mark, logo, icon")),
         Shortcut(N_("Time zone"), SERVER, "zone", rank=-1),
         Shortcut(N_("Language and theme"), SERVER, "choices", words=N_("dark, light")),
         Shortcut(N_("Documentation"), "docs.index", words=N_("help, manual")),

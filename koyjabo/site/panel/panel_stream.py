@@ -9,7 +9,7 @@ from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.counting.stats import encode
 from koyjabo.realtime.events import panel_state
-from koyjabo.sockets import routes
+from koyjabo.sockets import websocket_routes
 from koyjabo.sockets.credentials import sub_protocols, token_to_verify
 from koyjabo.sockets.permitted_streams import PermittedStream
 from koyjabo.sockets.stream import Connection
@@ -48,4 +48,4 @@ def panel_stream() -> Response:
     """Send each visit, and the numbers on the panel's live pages, to site admins and viewers, without anything that
     would let them track a visitor.
     """
-    return routes.open_here(PANEL_STREAM, sub_protocols(request).accepted)
+    return websocket_routes.open_here(PANEL_STREAM, sub_protocols(request).accepted)

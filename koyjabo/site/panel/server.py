@@ -10,15 +10,17 @@ from zoneinfo import available_timezones
 from flask import Response, abort, request
 
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.base.settings.catalogue import GROUP_ROWS, PAGE_SETTINGS, ROWS, masked_settings
 from koyjabo.people.accounts.login import authentication
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from koyjabo.web.current import current
+from koyjabo.web.http.body_sizes import takes_file
 from koyjabo.web.i18n import translated
 from koyjabo.web.pages.flash import done
 from koyjabo.web.panel import panel_blueprint, without_database
 from koyjabo.web.panel.pages import me, my_login, page
-from koyjabo.web.panel.server_page import FIRST_STEPS, SERVER_ROWS, ServerRow, missing_steps
+from koyjabo.web.panel.server_page import FIRST_STEPS, SERVER_ROWS, ServerRow, missing_steps, parts_of
 from . import setting_forms as forms
 
 bp = panel_blueprint("server")
@@ -37,7 +39,14 @@ class ZoneRow(ServerRow):
         return {"zones": sorted(available_timezones()) if form else ()}
 
 
-SITE_ROWS = {"name": NameRow(), "zone": ZoneRow()}
+class LocationsRow(ServerRow):
+    template, after = "panel/rows/locations.html", "zone"
+
+    def read(self, form: Any) -> Mapping[str, Any]:
+        return {"has_cities": current()[LocationFinder].has_cities}
+
+
+SITE_ROWS = {"name": NameRow(), "zone": ZoneRow(), "locations": LocationsRow()}
 
 
 @bp.get("/server")
@@ -46,7 +55,7 @@ def server() -> Response:
     stored, row = current()[StoredSettings], request.args.get("edit", "")
     is_read = stored.refresh()
     names = [setting.name for setting in ROWS.get(row, ())]
-    is_free = not all(map(stored.is_fixed, names)) if forms.is_shown(row) else row in SERVER_ROWS
+    is_free = parts_of(row) or not all(map(stored.is_fixed, names)) if forms.is_shown(row) else row in SERVER_ROWS
     return show(200, forms.form_of(row) if me().is_admin and is_free else None, row, is_read)
 
 
@@ -62,6 +71,7 @@ def show(status: int, form: Any, row: str, is_read: bool = True) -> Response:
         rows=ROWS,
         own_rows=SERVER_ROWS,
         part_of=lambda name: SERVER_ROWS[name].read(form if name == row else None),
+        parts_of=parts_of,
         groups=[(name, translated(label), _listed(name, missing)) for name, label in GROUP_LABELS.items()],
         rare=[name for name in ROWS if forms.is_shown(name) and not any(name in ids for ids in GROUP_ROWS.values())],
         missing=missing,
@@ -100,21 +110,24 @@ SHOWN_PAGE = {"show": show}
 
 
 @bp.post("/server/settings/<group>")
+@takes_file
 def change_settings(group: str) -> Response:
     """Save a row. If a field is invalid, the page is shown again with its form."""
     if not forms.is_shown(group):
         abort(404)
     form, row = forms.form_of(group), forms.row_of(group)
+    rows = row, *parts_of(group).values()
     with authentication.errors_in(form):
         changes = forms.sent(form, group)
         if forms.is_proved(group) or row.needs_proof(changes):
             authentication.require_proof(my_login())
-        row.check(changes)
+        for part in rows:
+            part.check(changes)
         current()[StoredSettings].change(me(), **changes)
     if form.errors:
         form.errors = {name.lower(): why for name, why in form.errors.items()}
         return show(422, form, group)
-    if sentence := row.saved(form):
+    if sentence := "".join(part.saved(form) for part in rows):
         return done(sentence, "panel_server.server", _anchor=group)
     anchor = "steps" if "listed" in request.form else group
     return done(N_("Saved. It applies now."), "panel_server.server", _anchor=anchor)

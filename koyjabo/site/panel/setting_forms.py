@@ -8,7 +8,7 @@ from flask import request
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import stripped
 from koyjabo.base.settings.catalogue import ROWS
-from koyjabo.base.settings.schema import Settings
+from koyjabo.base.settings.schema import Settings, written
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
@@ -41,8 +41,8 @@ def form_of(row: str) -> Form[Any]:
     """
     settings = current()[Settings]
     texts = {setting.name.lower(): settings.text_of(setting.name) for setting in ROWS.get(row, ())}
-    if "site_colour" in texts:  # a colour field is never empty
-        texts["site_colour"] = settings.palette.ground.light
+    if row == "name":  # these fields are never empty
+        texts |= {"site_colour": settings.palette.ground.light, "site_bangla": written(settings.speaks_bangla)}
     return row_of(row).form(Form(Body, {**texts, "shown": urlencode(texts)}))
 
 

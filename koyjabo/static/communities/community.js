@@ -8,6 +8,9 @@ import { Announcer, find, readJson } from "../webkit/page.js";
 
 /** @typedef {import("../counting/koyjabo.js").Stats} Stats */
 
+/** @type {Set<(event: import("./inside.js").ServerEvent) => void>} called with each event */
+export const followers = new Set();
+
 const COUNTS = ["visitor_count", "visitor_joined", "visitor_left"];
 
 export let figures = new Figures();
@@ -29,6 +32,8 @@ function accept(stats) {
 /** @param {import("./inside.js").ServerEvent} event */
 function hear(event) {
   if (event.type === "visitor_update") accept(event.stats);
+  if (event.type === "members_online" && event.people.length && !document.querySelector("#online")) location.reload(); // it has been turned on
+  for (const follower of followers) follower(event);
   if (!COUNTS.includes(event.type)) return;
   figures.show({ online: event.count });
   // If there is a list, it announces the people.

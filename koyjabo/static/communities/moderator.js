@@ -2,6 +2,7 @@
 
 import { figures } from "./community.js";
 import { listen, outside, phrases } from "./inside.js";
+import { arrivals, merge, tick } from "./people.js";
 import { Announcer, find, write } from "../webkit/page.js";
 import { connection } from "../webkit/connection.js";
 import { written } from "../webkit/figures.js";
@@ -11,9 +12,6 @@ import "../webkit/parts/ages.js";
 const REST_MS = 2_000; // between two requests, without a search
 const REST_OF_EACH_MS = 1; // plus this for each person found, so that a large crowd costs no more
 const TYPED_MS = 200;
-const CAME_MS = 60_000;
-const LEFT_MS = 8_000;
-const MAX_SAID = 3;
 const SEARCHED = 12; // people online from which the list can be searched, as in communities/online.html
 const ANSWER_LIMIT_MS = 20_000;
 
@@ -48,11 +46,6 @@ class OnlineList {
   stop() {
     this.#isOver = true;
     this.#asking.abort();
-  }
-
-  /** Remove the marks from people who arrived over a minute ago. @param {number} nowMs  by the server's clock */
-  tick(nowMs) {
-    for (const item of this.#items()) if (Number(item.dataset.since) < nowMs - CAME_MS) item.removeAttribute("data-came");
   }
 
   async #work() {
@@ -103,7 +96,8 @@ class OnlineList {
   /** @param {Document} newer  @param {boolean} isSearch */
   #take(newer, isSearch) {
     const list = /** @type {HTMLElement} */ (newer.querySelector("#online-list"));
-    this.#merge(/** @type {HTMLElement[]} */ ([...list.children]), list.hasAttribute("data-whole"), isSearch);
+    const askedMs = Number(find("#online-sum").dataset.at);
+    merge(/** @type {HTMLElement[]} */ ([...list.children]), list.hasAttribute("data-whole"), askedMs, isSearch);
     for (const part of ["#absent", "#online-sum", "#online-rest"]) {
       const now = find(part), next = newer.querySelector(part);
       if (!next || now.isEqualNode(next) || now.contains(document.activeElement)) continue;
@@ -113,68 +107,13 @@ class OnlineList {
     this.#say(isSearch);
   }
 
-  /**
-   * Update the list. People who stay keep their elements, including focus and open menus.
-   * @param {HTMLElement[]} next  @param {boolean} isWhole  @param {boolean} isSearch
-   */
-  #merge(next, isWhole, isSearch) {
-    const list = find("#online-list"), before = this.#items();
-    const known = new Map(before.map((item) => [item.dataset.person, item]));
-    const listed = new Set(next.map((item) => item.dataset.person));
-    const lastKept = before.map((item) => listed.has(item.dataset.person)).lastIndexOf(true), end = next.at(-1);
-    const askedMs = Number(find("#online-sum").dataset.at); // when the list on the page was made, by the server's clock
-    // Did the last person shown come from the next page?
-    const hasMovedUp = lastKept >= 0 && end && !known.has(end.dataset.person) && Number(end.dataset.since) < askedMs;
-    // Missing people after the last one kept may have moved to the next page.
-    const lastSure = isWhole || hasMovedUp ? before.length : lastKept;
-    for (const [at, item] of before.entries()) {
-      if (listed.has(item.dataset.person)) continue;
-      if (isSearch || at > lastSure) item.remove();
-      else leave(item);
-    }
-    const items = next.map((item) => renewed(known.get(item.dataset.person), document.adoptNode(item)));
-    /** @type {Element | null} */ let at = list.firstElementChild;
-    for (const item of items) {
-      // People who left stay in place for a moment.
-      while (at instanceof HTMLElement && at.dataset.left !== undefined) at = at.nextElementSibling;
-      if (item === at) at = at.nextElementSibling;
-      else list.insertBefore(item, at);
-    }
-  }
-
-  #items() {
-    return /** @type {HTMLElement[]} */ ([...find("#online-list").children]);
-  }
-
   /** Announces search results at once, other changes less often and combined. @param {boolean} isSearch */
   #say(isSearch) {
-    const items = this.#items().filter((item) => item.dataset.left === undefined);
     if (Number(find("#online-sum").dataset.all) >= SEARCHED) find("[data-search]").hidden = false; // and stays
     const [found, all] = ["found", "all"].map((name) => written(Number(find("#online-sum").dataset[name])));
     if (isSearch) return write(find("[data-announcement]"), phrases.found.replace("{found}", found).replace("{all}", all));
-    const names = items.filter((item) => item.dataset.came !== undefined).slice(0, MAX_SAID).map((item) => item.querySelector("strong")?.textContent);
-    const came = names.length ? `. ${phrases.came.replace("{names}", names.join(", "))}` : "";
-    this.#announcer.show(phrases.online.replace("{count}", all) + came);
+    this.#announcer.show(phrases.online.replace("{count}", all) + arrivals(phrases.came));
   }
-}
-
-/** @param {HTMLElement} item */
-function leave(item) {
-  if (item.dataset.left !== undefined) return;
-  item.dataset.left = "";
-  item.removeAttribute("data-came");
-  setTimeout(() => item.dataset.left !== undefined && item.remove(), LEFT_MS);
-}
-
-/** Updates `known` in place. @param {HTMLElement | undefined} known  @param {HTMLElement} newer */
-function renewed(known, newer) {
-  if (!known) return newer;
-  delete known.dataset.left; // the person has come back
-  known.dataset.since = newer.dataset.since;
-  known.toggleAttribute("data-came", newer.hasAttribute("data-came"));
-  const isUsed = known.contains(document.activeElement) || known.querySelector("[open]");
-  if (!isUsed) known.replaceChildren(...newer.childNodes);
-  return known;
 }
 
 const LEAVE_MS = 5_000; // time to read the reason
@@ -190,8 +129,7 @@ const shown = (name) => Number(find(`[data-stat=${name}]`).dataset.value);
 
 /** @param {Record<string, any>} data */
 function show({ realtime_count, arrivals, people: named }) {
-  const peak = Math.max(shown("peak"), realtime_count);
-  figures.show({ peak, peak_month: Math.max(shown("peak_month"), peak) }); // the number online comes faster through the other socket
+  figures.show({ peak: Math.max(shown("peak"), realtime_count) }); // the number online comes faster through the other socket
   const now = JSON.stringify([named, realtime_count, arrivals]);
   if (now !== known || realtime_count > MAX_NAMED) people.refresh();
   known = now;
@@ -203,7 +141,7 @@ function hear(event) {
   if (event.type === "dashboard_update") show(event.data);
 }
 
-const ticker = setInterval(() => people.tick(Date.now() + aheadMs), TICK_MS);
+const ticker = setInterval(() => tick(Date.now() + aheadMs), TICK_MS);
 listen("visitor-dashboard", hear, () => {
   people.stop();
   clearInterval(ticker);

@@ -2,24 +2,60 @@
  * The total as a departure board, with a flipping tile per digit. It repeats an <output> that has the number as text.
  */
 
-import { find, make } from "../webkit/page.js";
+import { find, make, still } from "../webkit/page.js";
 
 const FALL_MS = 170; // of each half
 const STAGGER_MS = 35; // between digits
+const REST_MS = 600; // from the end of a flip to the beginning of the next
+const MAX_FLIPS = 2; // changes within COUNT_MS; if there are more, the number counts up without flipping
+const COUNT_MS = 1_000;
 const TOP = "top", BOTTOM = "bottom";
 
 export class Board {
   #element = find("[data-board]");
+  #shown = this.#element.textContent ?? "";
+  #newest = this.#shown;
+  #isBusy = false; // flipping, or resting after a flip
+  #isFlipping = false;
+  /** @type {number[]} */ #changes = []; // times of the last ones, by performance.now()
 
-  /** @param {string} text */
-  write(text) {
+  /** A change during a flip waits until the flip has ended. @param {string} text */
+  async show(text) {
+    if (text === this.#newest) return;
+    this.#newest = text;
+    if (this.#comeFast() && !this.#isFlipping) this.#write();
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    while (this.#shown !== this.#newest) await this.#change();
+    this.#isBusy = false;
+  }
+
+  /** Whether changes are too frequent to flip. */
+  #comeFast() {
+    const now = performance.now();
+    this.#changes = [...this.#changes.slice(-MAX_FLIPS), now];
+    return this.#changes.length > MAX_FLIPS && now - this.#changes[0] < COUNT_MS;
+  }
+
+  async #change() {
+    const from = this.#shown, to = this.#newest;
+    if (still.matches || from.length !== to.length) return this.#write();
+    this.#isFlipping = true;
+    await this.#flip(from, to);
+    this.#isFlipping = false;
+    this.#write(to);
+    await new Promise((resolve) => setTimeout(resolve, REST_MS));
+  }
+
+  #write(text = this.#newest) {
+    this.#shown = text;
     const tiles = this.#element.children;
     if (tiles.length === text.length) [...text].forEach((sign, at) => shown(tiles[at], sign));
     else this.#element.replaceChildren(...Array.from(text, tile));
   }
 
   /** Flip the digits that differ, one after another. @param {string} from  @param {string} to  same length as `from` */
-  async flip(from, to) {
+  async #flip(from, to) {
     const changed = [...to].map((sign, at) => ({ tile: this.#element.children[at], old: from[at], sign })).filter(({ old, sign }) => old !== sign);
     await Promise.allSettled(changed.map(({ tile, old, sign }, at) => flip(tile, old, sign, at * STAGGER_MS)));
   }

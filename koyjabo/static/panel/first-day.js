@@ -12,20 +12,11 @@ import "../visit_log/visits.js";
 
 const { until, left } = find("[data-first-day]").dataset;
 const board = new Board(), day = new Day();
-let shown = find("[data-board]").textContent ?? "";
-
-/** @param {string} total */
-function showTotal(total) {
-  if (total === shown) return;
-  if (total.length === shown.length) void board.flip(shown, total);
-  else board.write(total);
-  shown = total;
-}
 
 panel.addEventListener("update", (event) => {
   const { stats } = /** @type {CustomEvent<PanelUpdate>} */ (event).detail;
   day.show(stats.todayVisits);
-  showTotal(written(stats.totalVisits));
+  void board.show(written(stats.totalVisits));
   if (stats.totalVisits >= Number(until)) location.reload();
 });
 setTimeout(() => location.reload(), Number(left));

@@ -1,5 +1,5 @@
-/* Offers the time zone of this browser with one click, and suggests names in the field for it. Ends the step "Do not count
-   this browser", which is also done if another page has turned counting off. */
+/* Offers the time zone of this browser with one click, and suggests names in the field for it. Ends the step about
+   the admin's own visits, which is also done if another page has turned counting off. */
 
 import { KoyJabo } from "../counting/koyjabo.js";
 import { offered } from "../webkit/page.js";
@@ -14,12 +14,6 @@ for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.quer
 }
 
 document.querySelector("input#timezone")?.setAttribute("list", "zones");
-
-const mark = /** @type {HTMLInputElement | null} */ (document.querySelector("#mark-file"));
-mark?.addEventListener("change", () => {
-  mark.setCustomValidity((mark.files?.[0]?.size ?? 0) > Number(mark.dataset.maxBytes) ? (mark.dataset.words ?? "") : "");
-  mark.reportValidity();
-});
 
 const step = /** @type {HTMLFormElement | null} */ (document.querySelector("[data-not-counted]"));
 if (step) {

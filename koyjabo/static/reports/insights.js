@@ -1,5 +1,6 @@
 /** Insights without reloads: fetches links and forms, and replaces page parts. Keyboard shortcuts choose ranges. */
 
+import { asText } from "./as-text.js";
 import { LiveCells } from "./live-cells.js";
 import { LivePage, replaceParts } from "../webkit/live.js";
 import { find, write } from "../webkit/page.js";
@@ -11,7 +12,7 @@ const AT_ONCE = 2; // parallel requests for parts
 const REST_MS = 2_000, WHOLE_REST_MS = 10_000; // between a response and the next request
 const UNPUSHED_MS = 10_000; // the time between requests for all parts while no numbers are pushed
 const LONGEST_QUESTION = 4_000; // characters; the server refuses a message of more than 4 KB
-const KEPT = ["data-moment", "data-version", "data-view", "data-address", "data-today"]; // on the parts of the page, from the HTML they show
+const KEPT = ["data-moment", "data-version", "data-view", "data-address", "data-today", "hidden"]; // on the parts of the page, from the HTML they show
 const TYPING = "input, select, textarea, [contenteditable]";
 
 const root = find("[data-insights]");
@@ -61,7 +62,10 @@ async function go(url, isNew) {
 /** Replaces parts by name, one by one, so that the page does not scroll. @param {HTMLElement} newer */
 function replace(newer) {
   if (parts(newer).join() === parts(root).join()) newer.querySelectorAll("[data-part]").forEach(replacePart);
-  else root.replaceChildren(...newer.childNodes);
+  else {
+    newer.querySelector("[data-kept]")?.replaceWith(find("[data-kept]")); // scripts use it
+    root.replaceChildren(...newer.childNodes);
+  }
 }
 
 /** A part that is still being counted keeps its old contents until the count is complete. @param {Element} newer */
@@ -174,6 +178,11 @@ root.addEventListener("click", (event) => {
   if (button) void retry(/** @type {HTMLElement} */ (button.closest("[data-part]")));
 });
 
+root.addEventListener("click", (event) => {
+  const button = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("[data-as-text]"));
+  if (button) button.dataset.copy = asText(root, button.dataset.asText ?? ""); // before webkit/parts/copy.js copies it
+});
+
 root.addEventListener("submit", (event) => {
   const form = /** @type {HTMLFormElement} */ (event.target);
   if (!isView(form.action)) return;
@@ -235,9 +244,6 @@ setInterval(() => {
   refresh();
 }, UNPUSHED_MS);
 
-/** @param {number} visitors  number of visitors here now */
-export const showActive = (visitors) => live.showActive(visitors);
-
 /**
  * Shows a response. If it is older than the pushed numbers, or has only some parts, the pushed numbers and their moment
  * are written into it first. @param {ParentNode} newer
@@ -257,8 +263,9 @@ function date(part, newer) {
   for (const name of KEPT) {
     const value = newer.getAttribute(name);
     if (value !== null) part.setAttribute(name, value);
-    else part.removeAttribute(name); // the part is still being counted, or its days are over
+    else part.removeAttribute(name); // the part is still being counted, its days are over, or its card has its first value
   }
+  root.querySelector(`nav [href="#${part.id}"]`)?.toggleAttribute("hidden", part.hasAttribute("hidden"));
   if (asOf && next) write(asOf, next.textContent ?? "");
 }
 

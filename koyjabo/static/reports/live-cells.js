@@ -1,7 +1,7 @@
 /** Updates a view's cells with the numbers that the server pushes. */
 
 import { locale, showNumber, spent, written } from "../webkit/figures.js";
-import { offered, write } from "../webkit/page.js";
+import { offered, still, write } from "../webkit/page.js";
 
 /** @typedef {(number | string | null)[]} Cell  the values that its elements show, in order */
 /**
@@ -14,9 +14,11 @@ import { offered, write } from "../webkit/page.js";
  * @property {Record<string, string>} [parts]  part versions by name; a part with another version needs new HTML
  */
 
+const GLOW_MS = 600; // of a row with another number
+
 /** @param {Intl.NumberFormatOptions} options */
 const format = (options) => offered(() => new Intl.NumberFormat(locale, options), { format: (/** @type {number} */ number) => number.toLocaleString(locale, options) });
-const share = format({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const decimal = format({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const percent = format({ maximumFractionDigits: 2 });
 
 /** @param {string} text  @returns {string} the text in the language's digits */
@@ -28,8 +30,8 @@ const inWords = (value) => (value === null ? "–" : written(Number(value)));
 /** How an element shows a value, by its `data-as`. @type {Record<string, (element: HTMLElement, value: any) => void>} */
 const SHOW = {
   bar: (element, value) => element.setAttribute("width", value),
-  share: (element, value) => write(element, value === null ? "–" : `${share.format(value)}%`),
-  percent: (element, value) => write(element, `${percent.format(value)}%`),
+  share: (element, value) => write(element, value === null ? "–" : `${decimal.format(value)}%`),
+  decimal: (element, value) => write(element, decimal.format(value)),
   time: (element, value) => write(element, digits(value)),
   stat: (element, value) => showNumber(element, value),
   "time spent": (element, value) => (element.dataset.stat ? showNumber(element, value, spent(value)) : write(element, spent(value))),
@@ -58,7 +60,6 @@ const nameOf = (part) => part.dataset.part ?? "";
 
 export class LiveCells {
   #root;
-  #active = 0; // active visitors of the site, if the page receives them
   #view = "";
   #moment = 0;
   #time = ""; // the moment, in words
@@ -156,16 +157,6 @@ export class LiveCells {
   }
 
   /**
-   * Until the days are over, keeps their peak from falling below the number of visitors here now.
-   * @param {number} visitors  number of visitors here now
-   */
-  showActive(visitors) {
-    this.#active = visitors;
-    const most = this.#find("[data-stat=peak_active]");
-    if (most) showNumber(most, this.#most(Number(most.dataset.value)));
-  }
-
-  /**
    * Shows the moment that the figures are from.
    * @param {number} moment  @param {string} time  the moment as text  @param {ParentNode} [where]
    */
@@ -231,16 +222,10 @@ export class LiveCells {
     const values = this.#cells[cell.dataset.cell ?? ""], text = JSON.stringify(values);
     if (!values || this.#shown.get(cell) === text) return false;
     this.#shown.set(cell, text);
+    const number = cell.matches("tr[data-value]") ? cell.querySelector("[data-as=count]") : null, before = number?.textContent;
     const elements = /** @type {HTMLElement[]} */ (cell.dataset.as ? [cell] : [...cell.querySelectorAll("[data-as]")]);
-    elements.filter((element) => element.closest("[data-cell]") === cell).forEach((element, at) => {
-      const value = values[at] ?? null, isMost = element.dataset.stat === "peak_active";
-      SHOW[element.dataset.as ?? ""](element, isMost ? this.#most(Number(value)) : value);
-    });
+    elements.filter((element) => element.closest("[data-cell]") === cell).forEach((element, at) => SHOW[element.dataset.as ?? ""](element, values[at] ?? null));
+    if (number?.textContent !== before && !still.matches) cell.animate?.({ backgroundColor: ["var(--accent-soft)", "transparent"] }, GLOW_MS);
     return true;
-  }
-
-  /** @param {number} most */
-  #most(most) {
-    return this.#find("[data-today]") ? Math.max(most, this.#active) : most;
   }
 }

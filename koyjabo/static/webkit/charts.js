@@ -9,8 +9,7 @@ import { offered } from "./page.js";
 /**
  * A table, oldest row first. Per row: its label, title and link, and for the period it is compared with, the
  * value, the day, and the difference as shown and as spoken. `name` and `values` are the drawn column. `incomplete` marks
- * rows that are not over yet or only partly in the range. Unknown values are null. `compared` is empty if there is no comparison. `line` is `compared` without the current row, whose comparison covers
- * only the hours so far and would make the line drop.
+ * rows that are not over yet or only partly in the range. Unknown values are null. `compared` is empty if there is no comparison.
  * @typedef {ReturnType<typeof readTable>} Table
  */
 
@@ -20,15 +19,13 @@ const ARROWS = { up: "▲ ", down: "▼ " };
 function readTable(figure) {
   const [name = ""] = texts(figure.querySelectorAll("thead [data-series]"));
   const periods = [.../** @type {NodeListOf<HTMLElement>} */ (figure.querySelectorAll("tbody [data-at]"))].reverse();
-  const compared = periods.flatMap((cell) => numbers(cell, "data-compared"));
   return {
     labels: texts(periods.map((cell) => cell.childNodes[0])).map((text, at) => periods[at].dataset.label ?? text),
     titles: texts(periods),
     links: periods.map((cell) => cell.querySelector("a")),
     name,
     values: periods.flatMap((cell) => numbers(cell, "data-value")),
-    compared,
-    line: compared.map((value, row) => (periods[row].querySelector("[data-running]") ? null : value)),
+    compared: periods.flatMap((cell) => numbers(cell, "data-compared")),
     comparedDays: periods.flatMap((cell) => cellsOfRow(cell, "data-compared").map((other) => other.querySelector("small")?.textContent ?? "")),
     changes: periods.flatMap((cell) => cellsOfRow(cell, "data-change").map(change)),
     incomplete: periods.map((cell) => Boolean(cell.querySelector("small"))),
@@ -57,13 +54,12 @@ const numbers = (cell, name) => cellsOfRow(cell, name).map((other) => other.getA
 const texts = (nodes) => Array.from(nodes, (node) => (node.textContent ?? "").replace(/\s+/g, " ").trim());
 
 /**
- * The data for uPlot. Incomplete rows have their own series, because uPlot uses one fill per series. The comparison line
- * comes last, drawn over its halo.
+ * The data for uPlot. Incomplete rows have their own series, because uPlot uses one fill per series.
  * @param {Table} table  @returns {uPlot.AlignedData}
  */
-function layers({ labels, values, line, incomplete }) {
+function layers({ labels, values, incomplete }) {
   const bars = [false, true].map((isRunning) => values.map((number, at) => (incomplete[at] === isRunning && number) || null)); // a bar of 0 would cover the axis
-  return [labels.map((_, at) => at), ...bars, ...(line.length ? [line, line] : [])];
+  return [labels.map((_, at) => at), ...bars];
 }
 
 /** @type {typeof import("../vendor/uPlot.js")} */
@@ -73,8 +69,8 @@ const AWAY = { left: -10, top: -10 };
 const HEIGHT_PX = 240, LOW_PX = 160, NARROW_PX = 480; // a lower chart on a phone, to leave room for the rest
 const LABEL_PX = 75; // room for a label of the time axis
 const HATCH_PX = 5; // between lines
-const TOP_PADDING_PX = 8;
-const TOP_PX = 2; // height of the strong top of a bar
+const TOP_PADDING_PX = 8, RIGHT_PADDING_PX = 16, AXIS_PX = 13;
+const RADIUS = 0.25; // of a bar's top corners, as a share of its width
 const ROWS = [1, 2, 3, 4, 6, 7, 12, 14, 24, 30];
 const VALUES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7];
 
@@ -120,16 +116,14 @@ class Chart {
   #table;
   /** @type {uPlot | undefined} */ #plot;
   /** @type {RowLine | null} */ #line = null;
-  /** Left, top, width and height of each bar, by series and row, in canvas pixels. @type {number[][][]} */ #bars = [];
   #pointed = -1; // the row below the pointer
   #resizes = offered(() => new ResizeObserver(() => this.#resize()), null);
 
   /** @param {HTMLElement} figure  @param {boolean} isOpen  whether its table is open */
   constructor(figure, isOpen) {
     figure.classList.add("drawn");
-    const details = figure.querySelector("details");
-    if (details) details.open = isOpen;
     this.#figure = figure;
+    showTable(figure, isOpen);
     this.#place = /** @type {HTMLElement} */ (figure.querySelector(".plot"));
     this.#table = readTable(figure);
     this.#tooltip = new ChartTooltip(this.#place, {
@@ -160,7 +154,6 @@ class Chart {
 
   update() {
     this.#table = readTable(this.#figure);
-    this.#bars = [];
     this.#plot?.setData(layers(this.#table));
     this.#updateTexts();
   }
@@ -212,24 +205,23 @@ class Chart {
   #options() {
     return {
       ...this.#size(),
-      padding: [TOP_PADDING_PX, null, null, null],
-      scales: { x: { time: false, range: (_, least, most) => [least - 0.5, most + 0.5] }, y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
+      padding: [TOP_PADDING_PX, RIGHT_PADDING_PX, null, null],
+      scales: { x: { time: false, range: (_, least, most) => [least - 0.5, most + 0.5] }, y: { range: () => [0, 1.1 * Math.max(1, ...this.#table.values.map(Number), ...this.#table.compared.map(Number))] } },
       axes: this.#axes(),
-      series: [{}, ...this.#series(), ...this.#comparison()],
+      series: [{}, ...this.#series()],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-      hooks: { drawSeries: [(plot, series) => this.#drawTops(plot, series)], draw: [(plot) => this.#drawLine(plot)], setCursor: [(plot) => this.#follow(plot)] },
+      hooks: { drawAxes: [(plot) => this.#drawBehind(plot)], draw: [(plot) => this.#drawLine(plot)], setCursor: [(plot) => this.#follow(plot)] },
     };
   }
 
   /** @returns {uPlot.Axis[]} */
   #axes() {
-    const lines = { stroke: colorAt(this.#place, "--edge"), width: 1 };
-    const axis = { stroke: colorAt(this.#place, "--quiet"), font: `12px ${getComputedStyle(this.#place).fontFamily}`, ticks: lines };
+    const axis = { stroke: colorAt(this.#place, "--quiet"), font: `${AXIS_PX}px ${getComputedStyle(this.#place).fontFamily}`, ticks: { show: false } };
     const size = this.#table.labels[0]?.includes(", ") ? 56 : 36; // for one or two lines of text
     return [
       { ...axis, size, space: LABEL_PX, incrs: ROWS, values: (_, rows) => rows.map((row, at) => this.#label(row, rows[at - 1])), grid: { show: false } },
-      { ...axis, grid: lines, incrs: VALUES, values: (_, values) => values.map(written), size: (_, values) => 20 + 7 * Math.max(0, ...(values ?? []).map((value) => value.length)) },
+      { ...axis, grid: { stroke: colorAt(this.#place, "--edge"), width: 1 }, incrs: VALUES, values: (_, values) => values.map(written), size: (_, values) => 20 + 8 * Math.max(0, ...(values ?? []).map((value) => value.length)) },
     ];
   }
 
@@ -245,36 +237,23 @@ class Chart {
 
   /** Two series: one for complete rows, one for incomplete rows. @returns {uPlot.Series[]} */
   #series() {
-    const color = colorAt(this.#place, "--series-1"), ground = colorAt(this.#place, "--raised");
-    const each = (/** @type {uPlot} */ _, /** @type {number} */ series, /** @type {number} */ row, /** @type {number[]} */ ...bar) => {
-      (this.#bars[series] ??= [])[row] = bar;
+    const color = colorAt(this.#place, "--series");
+    const bars = { paths: uPlot.paths.bars?.({ size: [this.#place.clientWidth < NARROW_PX ? 0.65 : 0.6, 48], radius: RADIUS }), points: { show: false }, width: 0 };
+    return [{ ...bars, fill: color }, { ...bars, fill: hatched(color, colorAt(this.#place, "--raised")) }];
+  }
+
+  /** Draws a step for each compared period, behind the bars, and marks the row under the pointer. @param {uPlot} plot */
+  #drawBehind({ ctx, bbox, valToPos }) {
+    const bottom = bbox.top + bbox.height, edge = (/** @type {number} */ row) => Math.round(valToPos(row - 0.5, "x", true));
+    const fill = (/** @type {string} */ token, /** @type {number} */ row, /** @type {number} */ top) => {
+      ctx.fillStyle = colorAt(this.#place, token);
+      ctx.fillRect(edge(row), top, edge(row + 1) - edge(row), bottom - top);
     };
-    const bars = { paths: uPlot.paths.bars?.({ size: [this.#place.clientWidth < NARROW_PX ? 0.9 : 0.75, 48], each }), points: { show: false } };
-    return [{ ...bars, fill: colorAt(this.#place, "--tint-1"), stroke: ground, width: 1 }, { ...bars, fill: hatched(color, ground), stroke: color, width: 1 }];
+    if (this.#pointed >= 0) fill("--sunken", this.#pointed, bbox.top);
+    this.#table.compared.forEach((value, row) => fill("--tint", row, valToPos(value ?? 0, "y", true)));
   }
 
-  /**
-   * Draws the top of each bar in a strong colour; bars under the pointer are entirely in that colour. The comparison is
-   * drawn over them.
-   * @param {uPlot} plot  @param {number} series  its index in uPlot
-   */
-  #drawTops({ ctx }, series) {
-    if (!this.#bars[series]) return;
-    ctx.fillStyle = colorAt(this.#place, "--series-1");
-    this.#bars[series].forEach(([left, top, width, height], row) => {
-      ctx.fillRect(left, top, width, row === this.#pointed ? height : Math.min(height, TOP_PX * devicePixelRatio));
-    });
-  }
-
-  /** The comparison, with a halo that sets it off from the bars. @returns {uPlot.Series[]} */
-  #comparison() {
-    if (!this.#table.compared.length) return [];
-    const points = { show: this.#table.line.filter((value) => value !== null).length === 1 };
-    const line = { paths: uPlot.paths.linear?.(), points };
-    return [{ ...line, stroke: colorAt(this.#place, "--raised"), width: 6 }, { ...line, stroke: colorAt(this.#place, "--series-3"), width: 2, dash: [6, 4] }];
-  }
-
-  /** Draws the line of a list row, with the same halo as the comparison. @param {uPlot} plot */
+  /** Draws the line of a list row. @param {uPlot} plot */
   #drawLine({ ctx, bbox, valToPos }) {
     if (!this.#line) return;
     const path = new Path2D();
@@ -283,15 +262,30 @@ class Chart {
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
-    ctx.lineJoin = "round";
-    ctx.setLineDash([]);
-    for (const [token, width] of /** @type {const} */ ([["--raised", 6], ["--series-2", 2.5]])) {
-      Object.assign(ctx, { strokeStyle: colorAt(this.#place, token), lineWidth: width * devicePixelRatio });
-      ctx.stroke(path);
-    }
+    Object.assign(ctx, { strokeStyle: colorAt(this.#place, "--ink"), lineWidth: 2 * devicePixelRatio, lineJoin: "round" });
+    ctx.stroke(path);
     ctx.restore();
   }
 }
+
+/** Shows or hides the table of a chart, as its button says. @param {Element} figure  @param {boolean} isShown */
+function showTable(figure, isShown) {
+  /** @type {HTMLElement} */ (figure.querySelector(".scroll")).hidden = !isShown;
+  const button = document.querySelector(`[data-table-of="${figure.id}"]`);
+  button?.removeAttribute("hidden");
+  button?.setAttribute("aria-expanded", String(isShown));
+}
+
+/** @param {Element} figure */
+const isTableShown = (figure) => !figure.querySelector(".scroll[hidden]");
+
+document.addEventListener("click", (event) => {
+  const button = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("[data-table-of]"));
+  const figure = document.getElementById(button?.dataset.tableOf ?? "");
+  if (!figure) return;
+  showTable(figure, !isTableShown(figure));
+  button?.closest("details")?.removeAttribute("open");
+});
 
 /** @type {Map<Element, Chart>} */
 const charts = new Map();
@@ -305,7 +299,7 @@ function find() {
   const open = new Set();
   for (const [figure, chart] of charts) {
     if (figure.isConnected) continue;
-    if (figure.querySelector("details[open]")) open.add(figure.id);
+    if (isTableShown(figure)) open.add(figure.id);
     chart.end();
     charts.delete(figure);
   }

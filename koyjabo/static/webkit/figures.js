@@ -1,11 +1,8 @@
 /** Updates the numbers of a page, in elements with `data-stat`. */
 
-import { still } from "./page.js";
+import { make, still } from "./page.js";
 
-const ROLL = { duration: 400, easing: "ease-out" };
-const REST_MS = 600; // from the end of a roll to the beginning of the next
-const MAX_ROLLS = 2; // updates within COUNT_MS; if there are more, the number counts up without rolling
-const COUNT_MS = 1_000;
+const CALM_MS = 500; // from a change to the next one that fades
 const LENGTHS = [7, 10, 13]; // the font size changes at these lengths, in characters, as in webkit/figures.html
 export const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
 /** Text for ages below JUST_NOW_S, so that the text does not change every second. */
@@ -26,85 +23,33 @@ export function spent(seconds) {
   return words.slice(first, first + 2).filter(Boolean).join(" ");
 }
 
-/** @param {number} ms */
-const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
 /**
  * Shows a number in place of its element.
- * @typedef {{write: (text: string) => void, flip: (from: string, to: string) => Promise<void>}} Board
+ * @typedef {{show: (text: string) => void}} Board
  */
 
-/** A number. Changed digits roll; between rolls the element contains only text. */
+/** A number. Changed digits fade, unless changes are frequent. Its text is always the newest number. */
 class Figure {
   #element;
   #board;
-  #shown;
-  #newest;
-  #isBusy = false; // rolling, or resting after a roll
-  #isRolling = false;
-  /** @type {number[]} */ #updates = []; // times of the last ones, by performance.now()
+  #changedMs = -CALM_MS; // time of the last change, by performance.now()
 
   /** @param {HTMLElement} element  with its number in `data-value`  @param {Board} [board] */
   constructor(element, board) {
     this.#element = element;
     this.#board = board;
-    this.#shown = this.#newest = Number(element.dataset.value);
+    element.addEventListener("animationend", () => put(element, element.textContent ?? ""));
   }
 
-  /** A change during a roll waits until the roll has ended.
-   * @param {number} number
-   */
-  async show(number) {
-    if (number === this.#newest) return;
-    this.#newest = number;
-    this.#element.dataset.value = String(number);
-    if (this.#comeFast()) this.#isRolling || this.#write();
-    if (this.#isBusy) return;
-    this.#isBusy = true;
-    while (this.#shown !== this.#newest) await this.#roll();
-    this.#isBusy = false;
-  }
-
-  /** Whether updates are too frequent to roll. */
-  #comeFast() {
-    const now = performance.now();
-    this.#updates = [...this.#updates.slice(-MAX_ROLLS), now];
-    return this.#updates.length > MAX_ROLLS && now - this.#updates[0] < COUNT_MS;
-  }
-
-  async #roll() {
-    const [from, to] = [written(this.#shown), written(this.#newest)];
-    const direction = this.#newest > this.#shown ? 1 : -1;
-    const rolls = !still.matches && from.length === to.length;
-    this.#shown = this.#newest;
-    if (rolls) await this.#animate(from, to, direction);
-    this.#put(to);
-    if (rolls) await rest(REST_MS);
-  }
-
-  #write() {
-    this.#shown = this.#newest;
-    this.#put(written(this.#shown));
-  }
-
-  /** @param {string} text */
-  #put(text) {
-    put(this.#element, text);
-    this.#board?.write(text);
-  }
-
-  /** @param {string} from  @param {string} to  as long as `from`  @param {1 | -1} direction */
-  async #animate(from, to, direction) {
-    this.#isRolling = true;
-    if (this.#board) {
-      put(this.#element, to);
-      await this.#board.flip(from, to);
-    } else {
-      const digits = Array.from(to, (digit, at) => (digit === from[at] ? digit : rolling(digit, from[at], direction)));
-      this.#element.replaceChildren(...digits);
-      await Promise.allSettled(this.#element.getAnimations({ subtree: true }).map(({ finished }) => finished));
-    }
-    this.#isRolling = false;
+  /** @param {number} number */
+  show(number) {
+    if (this.#element.dataset.value === String(number)) return;
+    const old = this.#element.textContent ?? "", now = performance.now(), isCalm = now - this.#changedMs >= CALM_MS;
+    this.#changedMs = now;
+    showNumber(this.#element, number);
+    const text = written(number);
+    if (this.#board) this.#board.show(text);
+    else if (isCalm && !still.matches && old.length === text.length) this.#element.replaceChildren(...Array.from(text, (sign, at) => (sign === old[at] ? sign : fading(sign, old[at]))));
   }
 }
 
@@ -115,7 +60,7 @@ function put(element, text) {
 }
 
 /**
- * Shows a number without rolling, because other numbers on the page change at the same moment.
+ * Shows a number without a fade, because other numbers on the page change at the same moment.
  * @param {HTMLElement} element  @param {number} number  @param {string} text  the number as shown
  */
 export function showNumber(element, number, text = written(number)) {
@@ -124,16 +69,8 @@ export function showNumber(element, number, text = written(number)) {
   put(element, text);
 }
 
-/** @param {string} digit  @param {string} old  @param {1 | -1} direction */
-function rolling(digit, old, direction) {
-  const box = document.createElement("span"), sign = document.createElement("b");
-  box.className = direction > 0 ? "rolling up" : "rolling down"; // clips the digit, and does not move itself
-  sign.textContent = digit;
-  sign.dataset.old = old; // shown by the style sheet, so that screen readers do not read it
-  sign.animate({ transform: [`translateY(${direction * 100}%)`, "none"] }, ROLL);
-  box.append(sign);
-  return box;
-}
+/** A digit that fades in while the style sheet fades out the old one in its place. @param {string} digit  @param {string} old */
+const fading = (digit, old) => make("span", { class: "changed", "data-old": old }, make("b", {}, digit));
 
 /** All numbers of a page. */
 export class Figures {

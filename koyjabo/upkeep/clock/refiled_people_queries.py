@@ -13,7 +13,7 @@ from koyjabo.columns.columns import Columns
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import SLOT_S, DailyPeople, Day, slot_of
 from koyjabo.counting.evidence import queries as attendance_queries
-from koyjabo.counting.models import Announcement, Person, PersonDay
+from koyjabo.counting.models import Person, PersonDay, StoredMilestone
 from koyjabo.people.mail.models import OutboxMail
 from koyjabo.presence.members.models import Peak
 from koyjabo.presence.members.peak_queries import store as store_peak
@@ -24,7 +24,7 @@ from .models import RefiledRow
 from .refiling_queries import UNSYNCHRONIZED_OPTIONS, Later, keep_earlier, take_earlier
 
 OTHER_TIMES: tuple[tuple[Any, Any], ...] = (
-    (Announcement.key, Announcement.at_ms),
+    (StoredMilestone.key, StoredMilestone.at_ms),
     (Conversion.id, Conversion.at_ms),
 )
 """Keys and times of rows that no sum depends on."""

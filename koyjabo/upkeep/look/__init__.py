@@ -13,17 +13,13 @@ TABLES = ("models",)
 FILLS = {
     "people.audit.log:ACTION_LABELS": "site_marks:MARK_ACTIONS",
     "web.assets.asset_tags:APP_ICONS": "pages:LOOK_ICONS",
-    "web.panel.server_page:SERVER_ROWS": "admin:MARK_ROWS",
+    "web.panel.server_page:SERVER_ROWS": "admin:MARK_PARTS",
 }
 
 
 def register(base: "Base") -> None:
     """Follow the mark that any worker or server stores."""
-    from koyjabo.base.core.i18n import N_
-    from koyjabo.web.panel.navigation import SERVER, Navigation, Shortcut
     from .site_marks import MARK_POLL_S, SiteMarks
 
     marks = base.services.add(SiteMarks(base))
-    mark = Shortcut(N_("Mark"), SERVER, "mark", rank=-2, words=N_("logo, icon, picture"))
-    base.services[Navigation].add_shortcuts(SERVER, mark)
     base.every(MARK_POLL_S, marks.refresh)

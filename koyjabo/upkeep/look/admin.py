@@ -1,33 +1,27 @@
-"""The mark, as a part of the row *Name* of the page Server, and POST /admin/server/mark."""
+"""The mark and the preview, as a part of the row *Name* of the page Server."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, request
+from flask import Response, abort, request
+from pydantic import ValidationError
 
-from koyjabo.base.core.i18n import N_
-from koyjabo.people.accounts.login import authentication
+from koyjabo.base.settings.schema import Settings
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
-from koyjabo.web.http.body_sizes import takes_file
 from koyjabo.web.i18n import translated
-from koyjabo.web.pages.flash import done
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me
-from koyjabo.web.panel.server_page import ServerRow, show_row
-from koyjabo.web.schemas.bodies import Body
-from .mark import LARGE_MARK, MAX_MARK_BYTES, mark_of
+from koyjabo.web.panel.server_page import ServerRow
+from .mark import LARGE_MARK, MAX_MARK_BYTES, Mark, mark_of
 from .site_marks import SiteMarks
 
-bp = panel_blueprint("mark")
-
-MARK_ROW = "mark"
+bp = panel_blueprint("look")
 
 
-class MarkRow(ServerRow):
+class MarkPart(ServerRow):
     template = "look/server.html"
-    after = "name"
-    endpoint = "panel_mark.change_mark"
+    part_of = "name"
 
     def read(self, form: Form[Any] | None) -> Mapping[str, Any]:
         return {
@@ -36,18 +30,34 @@ class MarkRow(ServerRow):
             "large_mark": translated(LARGE_MARK),
         }
 
+    def check(self, changes: Mapping[str, str]) -> None:
+        _sent_mark()
 
-MARK_ROWS = {MARK_ROW: MarkRow()}
+    def saved(self, form: Form[Any]) -> str:
+        mark = _sent_mark()
+        if mark or "remove_mark" in request.form:
+            current()[SiteMarks].change(me(), mark)
+        return ""
 
 
-@bp.post("/server/mark")
-@takes_file
-def change_mark() -> Response:
-    """Store the mark in the file, or remove it. If it cannot be used, the page is shown again with its form."""
-    form, sent = Form(Body), request.files.get("mark")
-    with authentication.errors_in(form):
-        content = sent.read(MAX_MARK_BYTES + 1) if sent else b""
-        current()[SiteMarks].change(me(), None if "remove" in request.form else mark_of(content))
-    if form.errors:
-        return show_row(MARK_ROW, form)
-    return done(N_("Saved. It applies now."), "panel_server.server", _anchor=MARK_ROW)
+MARK_PARTS = {"mark": MarkPart()}
+
+
+def _sent_mark() -> Mark | None:
+    """The mark in the request's file, if there is one. Raises InvalidInput."""
+    sent = request.files.get("mark")
+    if not sent:  # or without a name, if no file was chosen
+        return None
+    sent.stream.seek(0)
+    return mark_of(sent.read(MAX_MARK_BYTES + 1))
+
+
+@bp.get("/server/colours")
+def colours() -> Response:
+    """The style of a site with the SITE_NAME and SITE_COLOUR in the query, for the preview."""
+    names = request.args.keys() & {"SITE_NAME", "SITE_COLOUR"}
+    try:
+        settings = Settings.model_validate({name: request.args[name] for name in names if request.args[name]})
+    except ValidationError:
+        abort(400)
+    return Response(settings.palette.style(), mimetype="text/css")

@@ -7,13 +7,16 @@ new look is seen at once.
 import zlib
 from typing import Any
 
-from flask import Blueprint, Response, abort, request, send_file
+from flask import Blueprint, Response, abort, request, send_file, url_for
 
 from koyjabo.base.colours.palette import DEFAULT_PALETTE, Palette
+from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.settings.schema import Settings
-from koyjabo.web.assets.asset_tags import asset
+from koyjabo.counting.visits import Visits
 from koyjabo.web.assets.static_files import DAY_CACHING, FOREVER_CACHING, SHARED_CACHING, STATIC_FOLDER
 from koyjabo.web.current import current
+from koyjabo.web.i18n import language, number_in
+from koyjabo.web.limits import limits
 from koyjabo.web.pages.links import site_origin
 from .mark import MEDIA_TYPES
 from .picture import card, icon
@@ -61,10 +64,10 @@ def look_version() -> str:
     return f"?v={zlib.crc32(f'{mark and mark.digest} {palette}'.encode()):x}"
 
 
-def card_url() -> str:
-    """The URL of the share picture. The one in static/ has Koy Jabo's name."""
-    is_default = _palette() is DEFAULT_PALETTE
-    return site_origin() + (asset("card.png") if is_default else f"/card.png{look_version()}")
+def card_url(number: int | None) -> str:
+    """The URL of the share picture, with a visit number in the page's digits, or without one."""
+    version, code = zlib.crc32(f"{_name()} {_palette()}".encode()), language() if number else None
+    return site_origin() + url_for("look.share_picture", n=number or None, lang=code, v=f"{version:x}")
 
 
 @bp.get("/mark/<digest>.<kind>")
@@ -104,7 +107,17 @@ def pixel_icon(icon_file: str) -> Response:
 
 @bp.get("/card.png")
 def share_picture() -> Response:
-    return _picture(card(_palette()), MEDIA_TYPES["png"], DAY_CACHING)
+    """Send the share picture, with the number `n` if the total has reached it."""
+    limits.count_address("shared_numbers")
+    number, code, text = request.args.get("n", 0, type=int), request.args.get("lang", ""), ""
+    if 0 < number <= current()[Visits].stats().total:
+        text = number_in(code if code in LANGUAGES else "en", number)
+    caching = DAY_CACHING if text else SHARED_CACHING
+    return _picture(card(_palette(), _name(), text), MEDIA_TYPES["png"], caching)
+
+
+def _name() -> str:
+    return current()[Settings].name_in("en")
 
 
 def _palette() -> Palette:

@@ -1,74 +1,119 @@
-"""Paints PNG pictures of circles around one centre: icons and the share picture, in the colours of the site."""
+"""Paints PNG pictures in the colours of the site: icons, and the share picture with a number on flaps.
 
+Their parts are painted in advance (tools/assets/sprites.mjs), and have numbers in place of colours.
+"""
+
+import json
 import struct
 import zlib
 from collections.abc import Sequence
-from functools import lru_cache
-from math import ceil, floor, hypot, sqrt
+from functools import cache, lru_cache
+from itertools import compress
+from pathlib import Path
 from typing import NamedTuple
 
+from koyjabo.base.colours.oklch import BLACK, WHITE
 from koyjabo.base.colours.palette import Palette
 from .mark import PNG_CHUNK, PNG_SIGNATURE
 
 CARD_SIZE = 1200, 630
 """Width and height of the share picture, pixels: what link previews of social networks show uncropped."""
 
+SPRITES = Path(__file__).parent / "data" / "sprites.bin"
+SPRITE_MARGIN, MIXES = 8, 16
+FLAPS, FLAPS_MIDDLE = ("150", "100", "74"), 360
+LETTERS, LETTERS_LEFT, LETTERS_MIDDLE = ("letter 60", "letter 28"), 148, 78
+"""Sizes of flaps and letters, from the largest, and where a line of them is, in pixels."""
+
 PNG_HEADER = struct.Struct(">IIBBBBB")
-RGB_DEPTH, RGB_COLOURS = 8, 2
+INDEX_DEPTH, INDEXED_COLOURS = 8, 3
 
 
-class Circle(NamedTuple):
-    radius: float  # pixels
-    colour: str  # #rrggbb
+class Sprite(NamedTuple):
+    width: int
+    height: int
+    pixels: bytes
 
 
-@lru_cache(maxsize=16)
-def card(palette: Palette) -> bytes:
-    """The share picture: the disc on the ground, with the site's ring."""
-    ground, disc, ink = palette.ground.light, palette.disc_fill.light, palette.on_ground.light
-    return _png(*CARD_SIZE, ground, [Circle(230, disc), Circle(105, ink), Circle(42, disc)])
+@lru_cache(maxsize=64)
+def card(palette: Palette, name: str, number: str = "") -> bytes:
+    """The share picture: the name next to the ring, and on the disc the number, or a large ring if it is "". A name is
+    left out if it is too long or has other letters than Latin ones: the shapes of Bangla ones depend on neighbours.
+    """
+    width = CARD_SIZE[0]
+    flaps, letters = _line(number, FLAPS, width), _line(name, LETTERS, width - LETTERS_LEFT)
+    pixels = bytearray(_sprites()["card" if flaps else "ring"].pixels)
+    _put(pixels, letters, LETTERS_LEFT, LETTERS_MIDDLE)
+    _put(pixels, flaps, (width - _width(flaps)) // 2, FLAPS_MIDDLE)
+    return _png(palette, width, pixels)
 
 
 @lru_cache(maxsize=16)
 def icon(palette: Palette, size: int) -> bytes:
     """A square icon of `size` pixels: the ring on the ground. Phones crop icons, so the ring is in the middle."""
-    ground, ink = palette.ground.light, palette.on_ground.light
-    return _png(size, size, ground, [Circle(size * 0.32, ink), Circle(size * 0.13, ground)])
+    return _png(palette, size, _sprites()[f"icon {size}"].pixels)
 
 
-def _png(width: int, height: int, background: str, circles: Sequence[Circle]) -> bytes:
-    """A picture in RGB. Later circles cover earlier ones. Their edges are smooth."""
-    rows = bytearray()
-    for y in range(height):
-        row = bytearray(_rgb(background) * width)
-        for circle in circles:
-            _paint(row, width, y + 0.5 - height / 2, circle)
-        rows += b"\x00" + row
-    header = PNG_HEADER.pack(width, height, RGB_DEPTH, RGB_COLOURS, 0, 0, 0)
-    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b"")
+@cache
+def _sprites() -> dict[str, Sprite]:
+    sizes, pixels = zlib.decompress(SPRITES.read_bytes()).split(b"\n", 1)
+    sprites, at = {}, 0
+    for name, (width, height) in json.loads(sizes).items():
+        sprites[name] = Sprite(width, height, pixels[at : at + width * height])
+        at += width * height
+    return sprites
+
+
+def _line(text: str, sizes: Sequence[str], room: int) -> list[Sprite]:
+    """The sprites of a text in the largest size that fits; none if no size fits, or a sign has no sprite."""
+    for size in sizes:
+        names = [f"{size} {sign}" for sign in text]
+        sprites = [_sprites()[name] for name in names if name in _sprites()]
+        if len(sprites) == len(text) and _width(sprites) <= room - 2 * SPRITE_MARGIN:
+            return sprites
+    return []
+
+
+def _width(sprites: list[Sprite]) -> int:
+    return sum(sprite.width - 2 * SPRITE_MARGIN for sprite in sprites)
+
+
+def _put(pixels: bytearray, sprites: list[Sprite], left: int, middle: int) -> None:
+    for width, height, sprite in sprites:
+        for start in range(0, len(sprite), width):
+            row = sprite[start : start + width]
+            at = (middle - height // 2 + start // width) * CARD_SIZE[0] + left - SPRITE_MARGIN
+            for x in compress(range(width), row):
+                pixels[at + x] = row[x]
+        left += width - 2 * SPRITE_MARGIN
+
+
+def _png(palette: Palette, width: int, pixels: bytes | bytearray) -> bytes:
+    height = len(pixels) // width
+    rows = b"".join(b"\0" + pixels[start : start + width] for start in range(0, len(pixels), width))
+    header = PNG_HEADER.pack(width, height, INDEX_DEPTH, INDEXED_COLOURS, 0, 0, 0)
+    chunks = (b"IHDR", header), (b"PLTE", _colours(palette)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
     return PNG_SIGNATURE + b"".join(_chunk(name, data) for name, data in chunks)
 
 
-def _paint(row: bytearray, width: int, across: float, circle: Circle) -> None:
-    """Paint one row of a circle. `across` is the distance of the row's middle from the centre."""
-    if abs(across) > circle.radius + 1:
-        return
-    colour, centre = _rgb(circle.colour), width / 2
-    reach = sqrt(max(0, (circle.radius + 1) ** 2 - across**2))
-    inside = sqrt(max(0, (circle.radius - 1) ** 2 - across**2)) if abs(across) < circle.radius - 1 else 0
-    first, last = max(0, floor(centre - reach)), min(width, ceil(centre + reach))
-    left, right = (max(first, ceil(centre - inside)), min(last, floor(centre + inside))) if inside else (last, last)
-    if left < right:
-        row[3 * left : 3 * right] = colour * (right - left)
-    for x in (*range(first, min(left, last)), *range(max(right, left), last)):
-        cover = min(1, max(0, circle.radius + 0.5 - hypot(x + 0.5 - centre, across)))
-        for part, value in enumerate(colour, 3 * x):
-            row[part] = round(row[part] + cover * (value - row[part]))
+def _colours(palette: Palette) -> bytes:
+    """The colours of the values: the ground, MIXES of each pair, from nearly the first to the second, and the hinge."""
+    ground, disc, ink, tile, white, black = (
+        bytes.fromhex(colour[1:])
+        for colour in (
+            *(palette.ground.light, palette.disc_fill.light, palette.on_ground.light, palette.tile.light),
+            *(WHITE, BLACK),
+        )
+    )
+    pairs = (ground, disc), (ground, ink), (disc, ink), (ground, tile), (tile, white)
+    mixes = (
+        round(below + (own - below) * part / MIXES)
+        for pair in pairs
+        for part in range(1, MIXES + 1)
+        for below, own in zip(*pair, strict=True)
+    )
+    return ground + bytes(mixes) + black
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:
     return PNG_CHUNK.pack(len(data), name) + data + zlib.crc32(name + data).to_bytes(4)
-
-
-def _rgb(colour: str) -> bytes:
-    return bytes.fromhex(colour[1:])

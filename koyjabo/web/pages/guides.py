@@ -51,6 +51,12 @@ UNSEARCHED_DOCUMENTS = (INDEX, "CHANGELOG")
 TITLE_WEIGHT = 5
 """How many words of a section's text one word of its title is worth."""
 
+EMPTY_WORDS = (
+    " a all an and are at can do does for from has have how i in is it me my of on or our own the their this to "
+    "was we what when where which who why with you your "
+)
+"""Words that say nothing about what someone searches for."""
+
 
 class Heading(NamedTuple):
     text: str
@@ -73,6 +79,7 @@ class Section(NamedTuple):
     anchor: str
     title_words: str  # different words, in lower case, with a space before each
     words: str  # the same of the title and the text
+    is_wish: bool = False
 
     @property
     def address(self) -> str:
@@ -85,10 +92,11 @@ def init_app(app: Flask) -> None:
 
 @bp.get("/", endpoint="index")
 @bp.get("/<path:name>.md", endpoint="guide")
+@bp.get("/<path:name>", endpoint="without_ending")
 def guide_page(name: str = INDEX) -> Response:
     if name not in paths():
         abort(404)
-    address = url_for(str(request.endpoint), **request.view_args or {})
+    address = url_for("docs.guide", name=name) if request.view_args else url_for("docs.index")
     if request.script_root + request.path != address:
         return with_query(address)  # documents link to each other by relative addresses
     query = request.args.get("q", "").strip()[:MAX_QUERY_LENGTH] if name == INDEX else ""
@@ -154,7 +162,7 @@ def titles() -> dict[str, str]:
 def sections() -> tuple[Section, ...]:
     """What people want to do, from the table in INDEX, and the parts of all documents, with their beginnings."""
     result = [
-        Section(wish[0].upper() + wish[1:], "", page, heading, _words(wish), _words(wish, label))
+        Section(wish[0].upper() + wish[1:], "", page, heading, _words(wish), _words(wish, label), is_wish=True)
         for wish, label, page, heading in WANTED_ROW.findall(text_of(INDEX))
     ]
     for name, document in titles().items():
@@ -177,19 +185,24 @@ def _parts(name: str) -> dict[str, tuple[str, str]]:
 
 
 def find(query: str, has_all: bool = False) -> list[Section]:
-    """The sections with words that begin with words of the query, best first; with all of them if `has_all`. A word is
-    worth the more, the fewer sections have it.
+    """The sections with words that begin with words of the query, best first; with all of them if `has_all`. What
+    someone wants to do comes first if it has all words, and otherwise a word is worth the more, the fewer sections have
+    it. EMPTY_WORDS only decide between equal wishes, unless the query has no other words.
     """
+    typed = [f" {start}" for start in _starts(query)]
+    starts = [start for start in typed if f"{start} " not in EMPTY_WORDS] or typed
     worth = defaultdict[Section, float](float)
-    starts = [f" {start}" for start in _starts(query)]
     for start in starts:
         with_word = [section for section in sections() if start in section.words]
         for section in with_word:
             worth[section] += (TITLE_WEIGHT if start in section.title_words else 1) / len(with_word)
+    complete = {section for section in worth if all(start in section.words for start in starts)}
+    for section in complete:
+        if section.is_wish:
+            worth[section] += sum(start in section.words for start in typed) * MAX_QUERY_WORDS * TITLE_WEIGHT
     distinct = dict[tuple[str, str], Section]()
-    for section in sorted(worth, key=worth.__getitem__, reverse=True):
-        if not has_all or all(start in section.words for start in starts):
-            distinct.setdefault((section.name, section.anchor), section)
+    for section in sorted(complete if has_all else worth, key=worth.__getitem__, reverse=True):
+        distinct.setdefault((section.name, section.anchor), section)
     return list(distinct.values())[:MAX_SECTIONS_FOUND]
 
 

@@ -26,8 +26,12 @@ class ServerRow:
 
     template = ""
     """Calls `row` or `settings_row` of panel/server.html, with `part` set to what `read` returns, and `action` to the
-    label of a step's button. "" for a row with the values of its settings.
+    label of a step's button. "" for a row with the values of its settings. With `part_of`, shows fields if `is_form` is
+    set, and the value otherwise.
     """
+
+    part_of = ""
+    """The row whose value and form it is a part of. That row saves it: calls `check` and `saved`."""
 
     after = ""
     """The row above it, or the group that it ends. "" if the catalogue has its place, or a part shows it."""
@@ -81,6 +85,11 @@ class FirstStep(NamedTuple):
 def missing_steps() -> tuple[str, ...]:
     """The ids of the steps to show to the current user, in order."""
     return OPEN_STEPS["missing"]() if OPEN_STEPS else ()
+
+
+def parts_of(row: str) -> dict[str, ServerRow]:
+    """The parts of a row by id."""
+    return {id: part for id, part in SERVER_ROWS.items() if part.part_of == row}
 
 
 def show_row(row: str, form: Form[Any] | None, status: int = 422) -> Response:

@@ -191,7 +191,7 @@ KEPT_ROWS = {
     "name, weekly_report, second_factor_ms FROM users ORDER BY name": [("ayesha", True, 5), ("karim", True, 5)],
     "name, scopes FROM api_keys": [("a", "stats:read")],
     "kind FROM outbox": [("weekly",)],
-    "filters FROM shares ORDER BY id": [(filters,) for filters in KEPT_FILTERS],
+    "range, filters FROM shares ORDER BY id": [("30d", filters) for filters in KEPT_FILTERS],
     "name FROM stored_settings": [("BACKUP_KEEP",)],
     "count(*) FROM pending_steps": [(0,)],
     "count(*) FROM visit_blocks": [(0,)],

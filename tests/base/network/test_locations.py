@@ -1,10 +1,12 @@
 """Location names and owners of addresses, from databases that the tests create."""
 
+import gzip
 import re
 from array import array
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+import maxminddb
 import pytest
 from hypothesis import given, strategies as st
 from support.runs.fuzz_effort import effort
@@ -14,6 +16,7 @@ from koyjabo.base.network import address_owners, location_finder
 from koyjabo.base.network.address_owners import AddressOwners
 from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.base.network.location_names import COUNTRIES_BY_CODE, MAX_LOCATION_LENGTH, in_language, largest
+from koyjabo.web.assets.static_files import STATIC_FOLDER
 
 BANGLADESH, AMERICA = "103.4.145.245", "8.8.8.8"
 BANGLADESH_V6 = "2400:c600::1"
@@ -102,6 +105,19 @@ def test_the_countries_are_built_in_and_a_private_address_has_no_location(place_
     with_cities = LocationFinder([place_database({"103.4.145.0/24": flat("Dhaka")})])
     for finder in (places, with_cities):
         assert [address for address in NOWHERE if finder.locate(address) != "Unknown"] == []
+
+
+def test_the_map_has_every_country_that_the_database_names():
+    """It has at most 30 KB. Europe, which only older databases name, is no country."""
+    with maxminddb.open_database(location_finder.COUNTRIES) as database:
+        metadata = database.metadata()
+    records = location_finder.COUNTRIES.read_bytes()[metadata.node_count * metadata.record_size // 4 :]
+    named = {code.decode() for code in re.findall(rb"\x42([A-Z]{2})", records)}  # texts of two bytes
+    drawn = (STATIC_FOLDER / "vendor" / "world.svg").read_bytes()
+    on_map = set(re.findall(r'id="([A-Z]{2})"', drawn.decode()))
+    assert len(named) > 240
+    assert (named - on_map, COUNTRIES_BY_CODE.keys() - on_map) == (set(), {"EU"})
+    assert len(gzip.compress(drawn)) < 30_000
 
 
 def test_a_damaged_location_file_is_no_error(monkeypatch, tmp_path, place_database, locate):

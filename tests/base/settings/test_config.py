@@ -42,6 +42,7 @@ BAD = {
     **dict.fromkeys(("SITE_NAME", "SITE_NAME_BN"), ("x" * 61, "a\nb", "a\u2028b")),
     **dict.fromkeys(("SITE_SENTENCE", "SITE_SENTENCE_BN"), ("x" * 161, "a\nb")),
     "SITE_COLOUR": ("blue", "#12345", "2f5488;"),
+    "SITE_BANGLA": ("yes", "2"),
     **dict.fromkeys(("GEOIP_DATABASE", "ASN_DATABASE"), ("missing.mmdb", "/", "cities.mmdb:", "a\nb")),
     **dict.fromkeys([f"AUTH_{name}" for name in ("ISSUER", "AUDIENCE", *CLAIMS)], ("a b", "x" * 201, "é")),
     "ACTIVE_WINDOW_SECONDS": ["0", "86401", "5m"],

@@ -4,9 +4,15 @@ from itertools import count
 from random import Random
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from support.application.site import Site, assert_error, site_fixture
+from support.assertions.csv_files import rows_of
+from support.people.accounts import new_admin
+from support.people.admins import panel
+from support.people.page_readers import words
+from support.people.share_links import share
 
 from koyjabo.base.network import rate_limiter
 from koyjabo.columns.events.new_event import MAX_EVENTS, USE_BYTES
@@ -85,6 +91,33 @@ def test_a_filter_by_an_event_finds_the_visits_with_the_event(used):
     assert [visits(viewed_page="/a"), visits(viewed_page="/"), visits(viewed_page="/b")] == [2, 1, 0]
     assert [visits(event__search__to="Uttara"), visits(event__search__to="Dhaka")] == [1, 0]
     assert rows(used, "source", query(viewed_page="/a")) == {None: (1, 1, 1, None), "google.com": (1, 1, 1, None)}
+
+
+@pytest.mark.both_kinds
+def test_a_row_of_an_event_has_its_share_of_all_visitors_whatever_they_did(used):
+    used.register("ayesha", visitId="2", page="/a")  # one of two visitors, with two of three visits
+    boss = new_admin(used, "nila")
+
+    def searched(path: str = "/api/reports", **filters: str) -> tuple[int, float, float]:
+        rows = boss.get(f"{path}/breakdown?{urlencode({'by': 'event', **filters})}").json["rows"]
+        (row,) = [row for row in rows if row["value"] == "search"]
+        return row["visitors"], row["share"], row["visitor_share"]
+
+    assert searched() == (1, 1 / 3, 0.5)
+    assert searched(page="/") == (1, 1, 1)
+    for by_event in ({"event": "search"}, {"event:search:to": "Uttara"}):
+        assert searched(**by_event) == (1, 1, 0.5)
+    assert searched(viewed_page="/") == (1, 1, 1)
+    everything, searches = (
+        f"/api/shares/{share(boss, filters=of)['token']}/reports" for of in ({}, {"event": ["search"]})
+    )
+    assert searched(everything, event="search") == (1, 1, 0.5)
+    assert searched(searches) == (1, 1, 1)  # the link shows nothing about other visitors
+    file = boss.get("/api/reports/breakdown?by=event&format=csv&limit=1").text
+    assert [(row["value"], row["visitor_share"]) for row in rows_of(file)] == [("search", "0.5"), ("", "")]
+    assert "visitor_share" not in boss.get("/api/reports/breakdown?by=page").json["rows"][0]
+    page = words(panel(used).get("/admin/?range=all&tabs=event&part=pages"))
+    assert "Of visitors search 2 50.0%" in page
 
 
 PHONE = {"REMOTE_ADDR": "203.0.113.7"}

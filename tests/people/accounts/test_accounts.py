@@ -35,7 +35,7 @@ def test_a_signup_returns_the_account_and_logs_it_in(site):
     user = answer.json["user"]
     assert user == {"id": str(UUID(user["id"])), "email": "ayesha@example.com", "name": "Ayesha", "is_admin": False}
     me = bare(site).get(ME, headers={"Authorization": f"Bearer {answer.json['access_token']}"})
-    assert (me.status_code, me.json, me.headers["Cache-Control"]) == (200, user, "no-store")
+    assert (me.status_code, me.json, me.headers["Cache-Control"]) == (200, user | {"appear_offline": False}, "no-store")
 
 
 def test_a_login_finds_the_account_in_any_spelling_of_the_email(site):
@@ -135,7 +135,8 @@ def change(person, **fields):
 def test_a_change_of_the_name_needs_the_password_and_changes_no_other_field(site, ayesha):
     answer = change(ayesha, name="  Ayesha   Siddiqua ", email=None)
     assert answer.status_code == 200
-    assert answer.json == {"id": ayesha.id, "email": "ayesha@example.com", "name": "Ayesha Siddiqua", "is_admin": False}
+    account = {"id": ayesha.id, "email": "ayesha@example.com", "name": "Ayesha Siddiqua", "is_admin": False}
+    assert answer.json == account | {"appear_offline": False}
     assert ayesha.get(ME).json == answer.json
     assert site.rows("SELECT action, details FROM audit_log ORDER BY id DESC LIMIT 1") == [
         ("user.change", '{"fields": "name"}')

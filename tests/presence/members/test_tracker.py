@@ -58,6 +58,7 @@ def services(world, peaks, today) -> TrackerServices:
     return TrackerServices(
         members=world.members,
         peaks=peaks,
+        listed=world.members.people,
         today=today.__getitem__,
         start=lambda: None,
         communities=lambda: [Scope(HIKERS), Scope(RIDERS)],

@@ -12,12 +12,10 @@ from koyjabo.columns.dimensions.dimensions import FILTER_NAMES
 from koyjabo.columns.sums import running_sums as live
 
 REPORTS = {"summary": "", "timeline": "", "breakdown": "?by=page"}
-SAME_WEEKDAYS = {
-    "today": ("2025-10-03", "2025-10-03"),
-    "7d": ("2025-09-27", "2025-10-03"),
-    "month": ("2025-09-17", "2025-09-26"),
-    "30d": ("2025-08-07", "2025-09-05"),
-    "365d": ("2023-10-13", "2024-10-11"),
+DAYS_BEFORE = {
+    "today": ("2025-10-09", "2025-10-09"),
+    "28d": ("2025-08-16", "2025-09-12"),
+    "month": ("2025-09-21", "2025-09-30"),
 }
 UNUSABLE = {
     "range=8d": "range",
@@ -26,7 +24,7 @@ UNUSABLE = {
     "start=2025-02-30": "start",
     "start=2025-10-09&end=2025-10-08": "start",
     "end=1969-12-31": "end",
-    "compare=week": "compare",
+    "compare=weekday": "compare",
     "sources=google.com": "sources",
     "event:Search:x=1": "event:Search:x",
     "format=xml": "format",
@@ -76,8 +74,8 @@ def test_a_summary_is_compared_with_the_same_time_before(ask):
         },
         "exact": True,
     }
-    for name, days in SAME_WEEKDAYS.items():
-        range_ = ask(f"/api/reports/summary?range={name}&compare=weekday").json["compared"]
+    for name, days in DAYS_BEFORE.items():
+        range_ = ask(f"/api/reports/summary?range={name}&compare=previous").json["compared"]
         assert (range_["start"], range_["end"], range_["until"]) == (*days, f"{days[1]}T10:30:00+06:00"), name
     year = ask("/api/reports/summary?start=2025-10-08&end=2025-10-09&compare=year").json["compared"]
     assert (year["start"], year["end"], year["until"]) == ("2024-10-08", "2024-10-09", None)
@@ -114,7 +112,7 @@ def test_every_report_can_be_a_csv_file_without_formulas(cast, community):
     for name, query in REPORTS.items():
         answer = cast["site_admin"].get(f"/api/reports/{name}{query}", headers={"Accept": "text/csv"})
         assert answer.mimetype == "text/csv"
-        assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}-2025-09-11-2025-10-10.csv"'
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}-2025-09-13-2025-10-10.csv"'
         rows = rows_of(answer.text)
         assert sum(int(row["visits"]) for row in rows) == 4
         assert name == "timeline" or {row["exact"] for row in rows} == {"true"}

@@ -73,6 +73,10 @@ class InsightsModel:
         bucket = self.clock.bucket(visit.at_ms)
         columns = {**dict.fromkeys(STORED_COLUMNS), **visit._asdict(), **bucket._asdict(), "id": len(self.visits) + 1}
         values = {"page": visit.page, "own": "others", "community": None if visit.scope == SITE else visit.scope}
+        values |= {
+            "weekday": format(date.fromisoformat(bucket.day), "%u"),
+            "hour": str(int(self.clock.local(bucket.hour_s)[11:13])),
+        }
         self.visits.append(Visit(visit, visit.visitor_id, *bucket, is_new_in, columns, values))
         self._parse(self.visits[-1])
 

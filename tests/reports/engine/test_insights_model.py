@@ -48,6 +48,8 @@ VALUES: dict[str, list[str | None]] = {
     "attended": [None, "none", "attended"],
     "evidence": [None, "none", "stayed", "acted", "automated"],
     "own": ["own", "others"],
+    "weekday": ["5", "6", "7", "1"],
+    "hour": ["21", "22", "23", "0"],
 }
 """Sample values by dimension, and of `attended`."""
 
@@ -211,6 +213,8 @@ class History:
         expected = self.model.breakdown(query, dimension)
         total = self.model.figures(query)
         order = sorted(expected, key=lambda value: (-expected[value][0], value is not None, value or ""))
+        if dimension in ("weekday", "hour"):
+            order.sort(key=int)
         for offset in (0, 1):
             breakdown = self.insights.breakdown(query, dimension, limit, offset)
             shown = order[offset : offset + limit]

@@ -77,7 +77,7 @@ def test_the_people_online_are_listed_in_the_requested_order(reader, community):
 
 def test_the_conversion_rate_is_of_the_new_visitors_of_the_range(site, reader, community, two_days):
     site.services[Peaks].record(Scope(community), 7)
-    assert 'data-stat="peak_month" data-value="7"' in reader.get(f"/communities/{community}")
+    assert 'data-stat="peak" data-value="7"' in reader.get(f"/communities/{community}")
     for day, shown in (("15", "rate 0% Signed up 0"), ("16", "rate 50% Signed up 1")):
         page = reader.get(f"/communities/{community}/reports?start=2025-12-{day}&end=2025-12-{day}")
         assert f"Conversion {shown}" in words(page)

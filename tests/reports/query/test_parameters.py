@@ -73,16 +73,17 @@ def test_any_parameter_is_read_within_limits_or_refused_by_its_name(pairs, scope
 
 def test_a_range_ends_today_at_the_latest_and_a_named_range_keeps_its_name():
     days_by_text = {
-        "": ("2026-10-24", TODAY),
+        "": ("2026-10-26", TODAY),
         "range=today": (TODAY, TODAY),
         "range=yesterday": ("2026-11-21", "2026-11-21"),
         "range=7d": ("2026-11-16", TODAY),
+        "range=30d": ("2026-10-24", TODAY),
         "range=365d": ("2025-11-23", TODAY),
         "range=month": ("2026-11-01", TODAY),
         "range=all": ("2026-11-01", TODAY),
         "start=2026-11-20": ("2026-11-20", TODAY),
         "start=২০২৬-১১-২০&end=2026-11-20": ("2026-11-20", "2026-11-20"),
-        "end=2026-11-20": ("2026-10-22", "2026-11-20"),
+        "end=2026-11-20": ("2026-10-24", "2026-11-20"),
         "start=2026-11-20&end=2027-01-01": ("2026-11-20", TODAY),
         "start=2027-01-01": (TODAY, TODAY),
     }

@@ -1,12 +1,14 @@
 """The choices of a reader of reports: the comparison, and the switches that leave visits out."""
 
 import re
+from datetime import date, timedelta
 from html import unescape
 
 import pytest
-from support.application.site import Site
+from support.application.site import Site, Time
 from support.people.accounts import new_admin
 from support.people.admins import panel
+from support.people.communities import found
 from support.people.page_readers import Reader, words
 from support.people.share_links import share
 
@@ -23,6 +25,14 @@ def admin(site):
     return panel(site)
 
 
+BEGINNINGS = dict.fromkeys((1, 2), "Today, Hour") | dict.fromkeys((3, 27), "All days, Day")
+BEGINNINGS |= dict.fromkeys((28, 55, 56), "Last 28 days, Day")
+"""The range and the periods that a view begins with, by the number of days since the first visit."""
+
+RANGE = re.compile(r'aria-current="true"[^>]*>(Today|All days|Last \d+ days)\s*<')
+STEP = re.compile(r'<th scope="col">(\w+)</th><th scope="col" class="number" data-series>')
+
+
 SWITCH = re.compile(r'<a href="([^"]*)"( aria-current="true")?>(Attended only|Without own visits)<')
 
 
@@ -30,34 +40,46 @@ def switches(page: str) -> dict[str, tuple[str, bool]]:
     return {label: (unescape(url), bool(is_on)) for url, is_on, label in SWITCH.findall(page)}
 
 
+def begins(page: str) -> str:
+    """The range and the periods of a page."""
+    (label,), (step,) = RANGE.findall(page), STEP.findall(page)
+    return f"{label}, {step}"
+
+
 def chosen(page: str) -> set[str]:
     return set(CHOSEN.findall(page))
 
 
-def test_a_range_is_compared_with_the_same_weekdays_once_they_all_have_data(site, admin):
-    shared = "/share/" + share(new_admin(site, "nila"))["token"]
-    for path, first, comparison in (
-        ("/admin/", "10", "weekday"),
-        (shared, "10", "weekday"),
-        ("/admin/", "09", "none"),  # the first visit was two weeks ago
-        (shared, "09", "none"),
-    ):
-        page = admin.get(f"{path}?start=2025-12-{first}&end=2025-12-16")
-        assert chosen(page) == {comparison}
-        assert ('data-as="change"' in page) == (comparison == "weekday")
-    assert chosen(admin.get("/admin/?start=2025-12-08&end=2025-12-16&compare=weekday")) == {"weekday"}
+def test_a_view_begins_with_the_days_that_exist_unless_its_link_has_a_range(sqlite_database):
+    with Site(sqlite_database.url, Time.at("2026-03-01T23:30:00+06:00")) as site:
+        boss = new_admin(site, "nila")
+        community = found(boss, open=True)["id"]
+        site.register("ayesha", communityId=community)
+        link, kept = (f"/share/{share(boss, range=range)['token']}" for range in (None, "30d"))
+        for days, beginning in BEGINNINGS.items():
+            site.time.go_to(f"{date(2026, 3, 1) + timedelta(days - 1)}T{'00:15' if days > 1 else '23:45'}:00+06:00")
+            reader = panel(site, f"rani{days}")
+            for path in ("/admin/?metric=visits", link, f"/communities/{community}/reports"):
+                page = reader.get(path)
+                assert begins(page) == beginning, (path, days)
+                assert chosen(page) == {"previous" if days in (2, 56) else "none"}
+                assert ('data-as="change"' in page) == (days in (2, 56))
+                old = f"{path}{'&' if '?' in path else '?'}compare=weekday"
+                assert chosen(reader.get(old)) == {"previous"}
+            assert begins(reader.get(kept)) == "Last 30 days, Day"
+        assert "29 Mar 2026 – 25 Apr 2026, compared with 1 Mar 2026 – 28 Mar 2026, 00:15" in words(page)
 
 
 def test_a_comparison_applies_to_the_links_of_its_page_but_not_to_later_pages(admin):
     page = admin.get(unescape(CHOICE.search(admin.get("/admin/?range=7d"))[1]))
     assert chosen(page) == {"year"}
     assert "range=7d&amp;compare=year&amp;page=%2F" in page
-    assert chosen(admin.get("/admin/?range=7d")) == {"weekday"}
+    assert chosen(admin.get("/admin/?range=7d")) == {"previous"}
 
 
 def test_days_before_the_first_visit_are_not_compared(admin):
     for days, is_compared in (("start=2025-12-02&end=2025-12-08", False), ("start=2025-12-09&end=2025-12-15", True)):
-        assert ("compared with" in admin.get(f"/admin/?{days}&compare=weekday")) == is_compared
+        assert ("compared with" in admin.get(f"/admin/?{days}&compare=previous")) == is_compared
 
 
 def test_a_range_is_compared_per_day_with_the_days_that_have_data(admin):
@@ -66,7 +88,8 @@ def test_a_range_is_compared_per_day_with_the_days_that_have_data(admin):
     """
     page = admin.get("/admin/?start=2025-12-06&end=2025-12-16&compare=previous&granularity=day")
     days = "6 Dec 2025 – 16 Dec 2025, compared with 2 Dec 2025 – 5 Dec 2025, 10:00"
-    assert f"{days} · Data begins on 2 Dec 2025: 3 of 10 days, compared per day" in words(page)
+    for text in (days, "Data begins on 2 Dec 2025: 3 of 10 days, compared per day"):
+        assert text in words(page)
     assert "down 67%" in words(page)
     assert "Not comparable" in words(page)  # unique visitors: the same visitor may come on several days
     assert re.findall(r'data-compared="(\d*)"', page) == ["0"] * 3 + ["1"] + [""] * 7  # 25 November to 1 December

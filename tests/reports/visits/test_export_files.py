@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, strategies as st
@@ -15,6 +16,7 @@ from support.runs.short_run import EVERYTHING
 from support.sites.full_site import fill, quiet
 
 from koyjabo.base.core import spreadsheet
+from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidInput, Unusable
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.reports.visits import export_file, export_lines, visit_list
@@ -104,7 +106,7 @@ def test_an_export_does_not_touch_a_file_that_is_not_its_own(site, file, sqlite_
 def logged(**columns: Any) -> LoggedVisit:
     """A visit with these columns, and with names as its last fields."""
     stored = {**dict.fromkeys(STORED_COLUMNS), "id": 1, "ordinal": 1, "at_ms": SPEC_MOMENT, "visitor_id": "v"}
-    stored |= {"visit_id": "x", "place": "Unknown", "is_bot": False, **columns}
+    stored |= {"visit_id": "x", "place": "Unknown", "is_bot": False, "day": "2025-12-16", "hour_s": 0, **columns}
     named = {name: stored.get(name) for name in LoggedVisit._fields if name not in LoggedVisit._field_defaults}
     return LoggedVisit(**named, columns=stored)
 
@@ -113,7 +115,9 @@ def test_an_export_has_the_opening_time_of_a_visit_that_was_counted_later():
     visit = logged(place="Dhaka, BD")
     waited = {3_600_000: "2025-12-16T03:48:38.412Z", 60_000: None, 0: None, None: None}
     late = [visit._replace(waited_ms=wait_ms, client_ms=5) for wait_ms in waited]
-    rows = list(csv.DictReader(io.StringIO(export_lines.export_lines(late, PARSER)), export_lines.EXPORT_COLUMNS))
+    rows = list(
+        csv.DictReader(io.StringIO(export_lines.export_lines(late, PARSER, CLOCK)), export_lines.EXPORT_COLUMNS)
+    )
     assert [row["opened"] or None for row in rows] == [*waited.values()]
     assert {row["at"] for row in rows} == {"2025-12-16T04:48:38.412Z"}
 
@@ -123,10 +127,10 @@ SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 def exported(name: str) -> str:
     visit = logged(visitor_id=name, place=name, referrer=name, user_agent=name, page=name, community=name, user=name)
-    return export_lines.export_lines([visit], PARSER)
+    return export_lines.export_lines([visit], PARSER, CLOCK)
 
 
-PARSER = TraitParser()
+PARSER, CLOCK = TraitParser(), Clock(ZoneInfo("Asia/Dhaka"))
 exported("Mozilla/5.0")  # loads its data outside of the first timed example
 
 

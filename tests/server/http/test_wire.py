@@ -58,9 +58,9 @@ def test_an_absolute_target_is_accepted_and_its_authority_replaces_host(connecti
     }.items():
         assert connection.ask("GET", target).status == status, target
     page = connection.ask("GET", "http://live.example.com:8080").body
-    assert b'<meta property="og:image" content="http://live.example.com:8080/static/' in page
+    assert b'<meta property="og:image" content="http://live.example.com:8080/card.png?' in page
     old = head("GET", "http://live.example.com").replace(b"1.1", b"1.0").replace(b"Host: localhost\r\n", b"")
-    assert b'content="http://live.example.com/static/' in connection.send(old).answer("GET").body
+    assert b'content="http://live.example.com/card.png?' in connection.send(old).answer("GET").body
 
 
 def test_a_client_that_leaves_before_its_response_disturbs_no_other_client(sqlite_server):

@@ -10,12 +10,14 @@ from support.people.admins import id_of, last_line, panel
 from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
 
+from koyjabo.base.core.identity import OPERATOR
 from koyjabo.counting.records import Receipt
 from koyjabo.counting.visit_listeners import VisitListeners
+from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 MISSING = re.compile(r'data-needs="(\w+)"')
 STATE = re.compile(r'id="first-page" data-state="(\w+)"')
-ALL = ["name", "zone", "total", "backups", "mail", "person", "second_factor", "browser"]
+ALL = ["name", "zone", "total", "backups", "mail", "person", "app", "browser"]
 STEPS = "/admin/getting-started"
 REPORTS = 'id="insights"'
 FIRST_DAY = re.compile(r'data-first-day data-until="(\d+)"')
@@ -104,13 +106,15 @@ def test_the_page_server_lists_the_steps_that_are_not_done(site):
     set_step(admin, "total")
     assert missing(admin) == ["name", "zone", *ALL[3:]]
     site.set_total(4000)
-    site.rows("UPDATE users SET second_factor_ms = 1")
+    site.services[StoredSettings].change(OPERATOR, APP_URL="https://app.example.com")
     sign_up(site, "nila")
     assert missing(admin) == ["name", "zone", "backups", "mail", "person", "browser"]
     set_step(admin, "browser")
     site.rows("UPDATE users SET is_admin = true, disabled_ms = 1 WHERE email = 'nila@example.com'")
     assert missing(admin) == ["name", "zone", "backups", "mail", "person"], "a disabled account cannot help"
     site.rows("UPDATE users SET disabled_ms = NULL")
+    assert missing(admin) == ["name", "zone", "backups", "mail", "second_factor"]
+    site.rows("UPDATE users SET second_factor_ms = 1")
     assert missing(admin) == ["name", "zone", "backups", "mail"]
     set_step(admin, "all")
     assert missing(admin) == []
@@ -122,9 +126,9 @@ def test_the_settings_for_mail_and_backups_complete_their_steps(database, tmp_pa
     mail = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBLIC_URL": "https://a.example"}
     with Site(database.url, TIMEZONE="", BACKUP_DIR=str(tmp_path), **mail) as site:
         admin = panel(site)
-        assert missing(admin) == ["name", "zone", "total", "email", "person", "second_factor", "browser"]
+        assert missing(admin) == ["name", "zone", "total", "email", "person", "app", "browser"]
         site.rows("UPDATE users SET verified_ms = 1")
-        assert missing(admin) == ["name", "zone", "total", "person", "second_factor", "browser"]
+        assert missing(admin) == ["name", "zone", "total", "person", "app", "browser"]
 
 
 def test_only_a_visit_from_another_host_completes_the_first_step(database):
@@ -158,7 +162,8 @@ def test_a_site_with_visits_on_three_days_has_no_step_for_a_page_or_total(site):
         site.time.pass_(days=1)
     again = Reader(site).log_in("rani")
     assert first_page(again) is None
-    assert not {"name", "zone", "total"} & set(missing(again))
+    assert not {"name", "zone", "total", "app"} & set(missing(again))
+    assert "second_factor" in missing(again)
 
 
 def test_a_viewer_sees_no_steps_and_cannot_change_them(site):

@@ -53,6 +53,13 @@ def test_the_home_page_names_the_four_numbers_like_the_original_app(site):
         assert NAME.findall(page) == names
 
 
+def test_a_site_with_a_name_has_it_as_heading_of_the_home_page(sqlite_database):
+    with Site(sqlite_database.url, SITE_NAME="Carnet de Lyon") as site:
+        page = Reader(site).get("/")
+    assert "<h1>Carnet de Lyon</h1>" in page
+    assert "<title>Total Visits · Carnet de Lyon</title>" in page
+
+
 def test_the_home_page_shows_a_milestone_for_a_minute(sqlite_database):
     with Site(sqlite_database.url, STARTING_TOTAL=98, MILESTONES="100,102") as site:
         reader, opened = Reader(site), "data-reached><p><strong>{}</strong>"

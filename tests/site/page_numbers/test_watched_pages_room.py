@@ -13,7 +13,7 @@ from koyjabo.realtime import room as rooms
 from koyjabo.realtime.client_rooms import ClientRooms
 from koyjabo.realtime.encoded_event import EncodedEvent
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.site.page_numbers import pages_room
+from koyjabo.site.page_numbers import pages_room, watched
 from koyjabo.site.page_numbers.page_numbers import page_of
 from koyjabo.site.page_numbers.page_update import PAGES_ROOM
 from koyjabo.site.page_numbers.pages_room import PagesRoom
@@ -138,7 +138,7 @@ def test_the_cost_of_adding_a_path_is_independent_of_the_number_of_paths(site, r
     """Otherwise a client with 50,000 paths stops the worker with messages that add nothing."""
     socket = watch(room, *(f"/{number}" for number in range(100)))
     encoded = []
-    monkeypatch.setattr(pages_room, "encode", lambda text: encoded.append(text) or json.dumps(text))
+    monkeypatch.setattr(watched, "encode", lambda text: encoded.append(text) or json.dumps(text))
     watch(room, socket=socket, adds=True)
     watch(room, "/new", "/1", socket=socket, adds=True)
     assert (len(encoded) < 30, set(encoded)) == (True, {"/new", "/1"})

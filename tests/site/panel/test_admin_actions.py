@@ -6,6 +6,7 @@ from support.clients.forms import form_on
 from support.people.accounts import try_login
 from support.people.admins import ExampleCommunity, id_of, last_line, panel
 from support.people.communities import site_admin
+from support.people.page_readers import words
 from support.programs.processes import wait_until
 
 from koyjabo.base.jobs.running_jobs import RunningJobs
@@ -47,6 +48,21 @@ def test_an_admin_disables_and_enables_accounts_except_their_own(site, admin, ex
     own = f"/admin/people/{id_of(site, 'rani')}"
     assert f'action="{own}/disable"' not in admin.get(own)
     admin.confirm(f"{own}/disable", 403)
+
+
+def test_the_page_of_a_person_leads_to_the_visits_of_that_person(admin, example):
+    page = admin.get(f"/admin/people/{example.member.id}")
+    assert 'href="/admin/visits?text=babul@example.com"' in page
+    assert words(page).count(" Account ") == 1, "the heading of the card"
+
+
+def test_visits_of_a_deleted_community_name_it_as_gone(site, admin, example):
+    ordinal = site.register("ayesha", communityId=example.community).ordinal
+    listed = f"/admin/visits?community_id={example.community}"
+    assert "Community: Mirpur 10" in words(admin.get(listed))
+    assert example.founder.delete(f"/api/communities/{example.community}").status_code == 204
+    pages = [words(admin.get(path)) for path in (f"/admin/visits/{ordinal}", listed)]
+    assert [("A community that is gone" in page, example.community in page) for page in pages] == [(True, False)] * 2
 
 
 def test_an_admin_logs_a_user_out_everywhere(admin, example):

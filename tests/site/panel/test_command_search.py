@@ -55,7 +55,7 @@ def test_the_pages_in_the_command_menu_have_different_names(admin):
 
 def test_a_page_and_a_document_are_found_by_other_words_for_them(site, viewer):
     documents = {"wordpress": "/docs/client.md#wordpress", "colours": "/docs/settings.md#a-look-of-your-own"}
-    pages = {"color": "/admin/server#name", "logo": "/admin/server#mark", "help": "/docs/"}
+    pages = {"color": "/admin/server#name", "logo": "/admin/server#name", "help": "/docs/"}
     for words, path in {**documents, **pages, "language": "/admin/server#choices"}.items():
         assert path in [url for *_, url in found(viewer, words)], words
     assert '<a href="/docs/">' in viewer.get("/account")

@@ -28,7 +28,7 @@ PROVED = ["app", "address", "mail", "backups", "sign-up", "two-step", "origins"]
 VALUES = {
     **{"SITE_NAME": "Rail Count", "SITE_NAME_BN": "রেল", "SITE_SENTENCE": "Trains", "SITE_SENTENCE_BN": "ট্রেন"},
     **{"APP_URL": "https://app.example.com", "PUBLIC_URL": "https://live.example.com", "TIMEZONE": "Asia/Kolkata"},
-    **{"SITE_COLOUR": "#ff7700"},
+    **{"SITE_BANGLA": "0", "SITE_COLOUR": "#ff7700"},
     **{"BACKUP_DIR": "/tmp", "BACKUP_AT": "04:00", "BACKUP_KEEP": "3", "RETENTION_DAYS": "31"},
     **{"BOT_POLICY": "ignore", "OWN_ADDRESSES": "203.0.113.7", "MILESTONES": "7", "PAGE_NUMBERS": "*"},
     **{"SIGN_UP": "invited", "REQUIRE_TWO_FACTOR": "none", "HONOUR_PRIVACY_SIGNALS": "0"},
@@ -37,6 +37,7 @@ VALUES = {
 SITE_TEXTS = ("SITE_NAME", "SITE_NAME_BN", "SITE_SENTENCE", "SITE_SENTENCE_BN")
 WITHOUT_PROOF = {
     **dict.fromkeys(SITE_TEXTS, "texts on pages, which are escaped"),
+    "SITE_BANGLA": "shows and hides fields and a switch",
     "SITE_COLOUR": "colours of pages, which stay legible",
     "TIMEZONE": "visits stay, and only later ones are filed by the new days",
     "RETENTION_DAYS": "a longer time destroys nothing; a shorter one needs a proof",
@@ -101,6 +102,22 @@ def test_an_admin_changes_a_setting_on_the_page(site, admin):
     assert 'data-needs="name"' not in page
     assert last_line(site) == ("Rani", "settings.change", "")
     assert ": Koy Jabo → Rail Count" in words(admin.get("/admin/audit"))
+
+
+def test_the_panel_of_a_site_without_bangla_has_no_field_and_no_switch_for_it(site, admin):
+    def of_bangla() -> list[bool]:
+        pages = [admin.get(path) for path in (PAGE, "/communities/new", f"/communities/{with_text}/settings")]
+        return ['name="language"' in pages[0], *("descriptionBn" in page for page in pages[1:])]
+
+    admin.send("/communities/new", name="Commuters", descriptionBn="যাত্রী")
+    with_text = admin.location.split("/")[2].partition("?")[0]
+    assert of_bangla() == [True, True, True]
+    untouched = {"site_bangla": "1", "shown": shown(admin.get(f"{PAGE}?edit=name"), "name")}
+    admin.send(CHANGE + "name", site_name="Le Blog", **untouched)
+    assert of_bangla() == [False, False, True]
+    assert re.search('<option value="0" selected', admin.get(f"{PAGE}?edit=name"))
+    admin.send(CHANGE + "name", site_name="Le Blog", site_bangla="1")
+    assert of_bangla() == [True, True, True]
 
 
 def test_an_invalid_value_is_redisplayed_with_its_error_in_the_language_of_the_page(site, admin):

@@ -20,7 +20,7 @@ LEAST = {
         api_page_numbers.pages api_counting.pulse api_receipts.receipt
         api_sockets.stream
         api_auth.sign_up api_auth.log_in
-        health.healthz health.readyz openapi.openapi docs.index docs.guide
+        health.healthz health.readyz openapi.openapi docs.index docs.guide docs.without_ending
         static_files.versioned static_files.unversioned static_files.robots static_files.service_worker
         look.mark look.vector_icon look.pixel_icon look.share_picture
         api_second_factor.second_factor pages_login.second_factor pages_login.enrol
@@ -54,7 +54,7 @@ LEAST = {
         pages_personal_data.account pages_personal_data.change_password pages_login.log_out pages_account.end_session
         pages_account.end_other_sessions
         pages_account.verify_email pages_account.do_verify_email pages_account.send_verification
-        pages_weekly_report.choose_mails
+        pages_weekly_report.choose_mails pages_account.choose_presence
         pages_communities.accept_invitation pages_communities.decline_invitation pages_communities.invitation_code
         pages_communities.new_community pages_communities.create_community pages_communities.join_community
     """,
@@ -78,7 +78,7 @@ LEAST = {
     MODERATOR: """
         api_communities.who_is_online api_community_refs.broadcast api_community_refs.disconnect
         api_shares.list_shares api_shares.end_share
-        pages_community_reports.community_reports pages_communities.community_settings
+        pages_community_reports.community_reports
         pages_community_shares.community_shares pages_community_shares.new_share
         pages_community_shares.create_share pages_community_shares.end_share
         api_reports.community_report_summary api_reports.community_report_timeline
@@ -88,7 +88,8 @@ LEAST = {
     ADMIN: """
         api_communities.change_community api_communities.delete_community api_communities.invite_member
         api_communities.set_role api_communities.remove_member
-        pages_communities.change_community pages_communities.confirm_deletion pages_communities.delete_community
+        pages_communities.community_settings pages_communities.change_community
+        pages_communities.confirm_deletion pages_communities.delete_community
         pages_communities.invite_member pages_communities.set_role pages_communities.remove_member
         pages_communities.revoke_invitation
     """,
@@ -100,7 +101,7 @@ LEAST = {
         panel_users.promote panel_users.demote panel_users.make_viewer panel_users.disable panel_users.enable
         panel_users.log_out
         panel_users.reset_second_factor
-        panel_mail.test_mail panel_mark.change_mark panel_clock.answer_clock
+        panel_mail.test_mail panel_look.colours panel_clock.answer_clock
         panel_receipts.recount panel_backups.back_up
         panel_health.mark_rollback_seen
         panel_receipts.set_total

@@ -32,7 +32,7 @@ def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
         **dict.fromkeys(of_nothing, "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"),
         "community_id": community,
         "user_id": cast["other"].id,
-        "name": "failover" if rule.endpoint == "docs.guide" else "counting/koyjabo.js",
+        "name": "failover" if rule.endpoint.startswith("docs.") else "counting/koyjabo.js",
         "version": "x",
         "file": "robots.txt",
         "token": "x" * 43,

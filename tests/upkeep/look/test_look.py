@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from struct import pack
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from zlib import crc32
 
 import pytest
@@ -15,16 +17,19 @@ from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.programs.processes import ROOT
 
-from koyjabo.base.colours.palette import DEFAULT_PALETTE, palette_of
+from koyjabo.base.colours.palette import DEFAULT_PALETTE, OTHER_COLOUR, palette_of
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.settings.schema import Settings
 from koyjabo.upkeep.look.mark import MAX_MARK_BYTES, mark_of
+from koyjabo.upkeep.look.picture import card
 from koyjabo.upkeep.look.site_marks import SiteMarks
+from koyjabo.web.i18n import number_in
 
 ORANGE = "#ff7700"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><circle r="1"/></svg>'
 NAMESPACE = "http://www.w3.org/2000/svg"
+PREVIEW = re.compile(r'<meta property="og:image" content="http://[^/]+(.+?)">')
 PAGES = ("/", "/login", "/receipt", "/communities", "/offline")
 
 
@@ -34,6 +39,10 @@ def png(width: int = 4, height: int = 4) -> bytes:
     return file.getvalue()
 
 
+def picture(site: Site, path: str) -> Image.Image:
+    return Image.open(BytesIO(site.client.get(path).data)).convert("RGB")
+
+
 @pytest.fixture
 def site(sqlite_database):
     with Site(sqlite_database.url) as site:
@@ -41,7 +50,7 @@ def site(sqlite_database):
 
 
 def upload(admin: Reader, content: bytes, status: int = 303, **fields: str) -> str:
-    return admin.send("/admin/server/mark", status, mark=(BytesIO(content), "mark"), **fields)
+    return admin.send("/admin/server/settings/name", status, mark=(BytesIO(content), "mark"), **fields)
 
 
 def test_the_colour_of_a_site_is_on_its_pages_icons_badges_and_preview(sqlite_database):
@@ -53,11 +62,40 @@ def test_the_colour_of_a_site_is_on_its_pages_icons_badges_and_preview(sqlite_da
         assert f'fill="{ORANGE}"' in site.client.get("/badge.svg").text
         assert ORANGE in site.client.get("/icon.svg").text
         assert site.client.get("/manifest.webmanifest").json["theme_color"] == ORANGE
-        card, icon = (Image.open(BytesIO(site.client.get(path).data)) for path in ("/card.png", "/icon-192.png"))
+        card, icon = (picture(site, path) for path in ("/card.png", "/icon-192.png"))
         assert (card.size, icon.size) == ((1200, 630), (192, 192))
         assert card.getpixel((0, 0)) == icon.getpixel((0, 0)) == (0xFF, 0x77, 0x00)
-        assert f"{card.getpixel((440, 315))[0]:02x}" == palette.disc_fill.light[1:3]
+        assert f"{card.getpixel((440, 360))[0]:02x}" == palette.disc_fill.light[1:3]
         assert 'content="https://live.example.com/card.png?v=' in site.client.get("/").text
+
+
+def test_a_number_and_the_home_page_are_shared_with_a_picture_of_the_number(sqlite_database):
+    with Site(sqlite_database.url, STARTING_TOTAL=4_000, SITE_NAME="Rail", SITE_COLOUR="F70") as site:
+        share = site.register("ayesha").share
+        for path, number in ((share, 4_001), ("/", 4_001), ("/login", None)):
+            address = PREVIEW.search(site.client.get(path).text)[1].replace("&amp;", "&")
+            assert dict(parse_qsl(urlsplit(address).query)).get("n") == (number and str(number))
+            assert has_flaps(picture(site, address)) == (number is not None)
+        pictures = [site.client.get(f"/card.png?n={query}") for query in ("4001", "4000", "4001&lang=bn")]
+        assert len({answer.data for answer in pictures}) == 3
+        assert pictures[0].headers["Cache-Control"] == "public, max-age=86400"
+        plain = site.client.get("/card.png").data
+        for query in ("0", "-1", "4002", "x", "9" * 99):
+            unknown = site.client.get(f"/card.png?n={query}")
+            assert (unknown.data, unknown.headers["Cache-Control"]) == (plain, "public, max-age=300")
+
+
+def test_every_length_of_a_number_is_on_the_picture():
+    numbers = [number_in(code, 10**digits - 1) for code in ("en", "bn") for digits in range(1, 13)]
+    pictures = [card(DEFAULT_PALETTE, "", number) for number in numbers]
+    assert len(set(pictures)) == 24
+    assert all(has_flaps(Image.open(BytesIO(content)).convert("RGB")) for content in pictures)
+
+
+def has_flaps(drawn: Image.Image) -> bool:
+    """Whether the middle of the picture has white digits on dark tiles."""
+    brightness = drawn.crop((400, 320, 800, 400)).convert("L").tobytes()
+    return 255 in brightness and brightness.count(0) > 100  # only the line across a tile is black
 
 
 def test_only_the_default_name_without_a_colour_has_the_colours_of_the_flag():
@@ -82,13 +120,26 @@ def test_a_mark_is_on_all_pages_until_an_admin_removes_it(site, content):
     assert (answer.data, answer.mimetype) == (mark.content, mark.media_type)
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none';")
-    upload(admin, b"", remove="1")
+    admin.send("/admin/server/settings/name", remove_mark="on")
     assert address not in site.client.get("/").text
     assert site.client.get(address).status_code == 404
     assert [row[0] for row in site.rows("SELECT action FROM audit_log ORDER BY id DESC LIMIT 2")] == [
         "mark.remove",
         "mark.change",
     ]
+
+
+def test_the_preview_has_the_colours_that_the_site_would_have(site):
+    def preview(**query: str) -> str:
+        answer = admin.client.get(f"/admin/server/colours?{urlencode(query)}", headers=admin.headers)
+        assert answer.status_code == (400 if "blue" in query.values() else 200)
+        return answer.text
+
+    admin = panel(site)
+    assert preview() == preview(SITE_NAME="") == DEFAULT_PALETTE.style()
+    assert preview(SITE_NAME="Rail") == palette_of(OTHER_COLOUR).style()
+    assert preview(SITE_COLOUR=ORANGE) == palette_of(ORANGE).style()
+    preview(SITE_COLOUR="blue")
 
 
 def chunks(header: bytes) -> bytes:

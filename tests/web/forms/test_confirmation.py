@@ -121,7 +121,6 @@ REVERSIBLE = """
     pages_account.send_verification pages_weekly_report.choose_mails
     panel_communities.restore_community panel_users.withdraw_panel_invitation panel_users.enable
     panel_receipts.recount panel_backups.back_up panel_exports.export panel_mail.test_mail
-    panel_mark.change_mark
     panel_keys.create_key panel_keys.rotate_key panel_shares.create_share pages_community_shares.create_share
     pages_shares.unlock_share panel_health.mark_rollback_seen panel_getting_started.change_step
 """

@@ -9,7 +9,7 @@ import pytest
 from itsdangerous import URLSafeTimedSerializer
 from PIL import Image
 from pydantic import ValidationError
-from support.application.site import Site, assert_error
+from support.application.site import assert_error
 from support.people.admins import panel
 from support.people.communities import roles_in
 from support.people.page_readers import Reader, words
@@ -51,7 +51,6 @@ SMTP = (
 
 NAME = "100% <b>ঢাকা</b> %(name)s"
 
-META = re.compile(r'<meta (?:name|property)="([^"]+)" content="([^"]*)"(?: media="([^"]+)")?>')
 ICONS = {"/favicon.ico": {(16, 16), (32, 32), (48, 48)}, "/apple-touch-icon.png": {(180, 180)}}
 PAGES = ["/", "/login", "/signup", "/communities", "/docs", "/forgot-password"]
 
@@ -157,19 +156,6 @@ def test_a_flash_message_is_shown_only_if_this_server_signed_it_recently(site, m
     assert "You have won" not in page_with_cookie(site, key, "another purpose")
     monkeypatch.setattr(flash, "OUTCOME_S", -1)
     assert "You have won" not in page_with_cookie(site, key, flash.OUTCOME_COOKIE)
-
-
-def meta(page: str) -> dict[str, str]:
-    return {name + media: unescape(content) for name, content, media in META.findall(page)}
-
-
-def test_the_preview_of_a_page_is_an_image_at_the_public_address(sqlite_database):
-    with Site(sqlite_database.url, PUBLIC_URL="https://live.example.com") as site:
-        address = meta(site.client.get("/").text)["og:image"]
-        assert address.startswith("https://live.example.com/static/")
-        answer = site.client.get(address.removeprefix("https://live.example.com"))
-    assert Image.open(BytesIO(answer.data)).size == (1200, 630)
-    assert len(answer.data) < 40_000
 
 
 def test_browsers_find_the_icons_at_their_usual_paths(site):

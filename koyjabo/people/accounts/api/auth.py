@@ -15,13 +15,13 @@ from koyjabo.people.accounts.login.invitation_schemas import InvitedResponse, Pa
 from koyjabo.people.accounts.login.schemas import (
     EnrolledResponse,
     LoginBody,
+    OwnAccountResponse,
     PasswordBody,
     PasswordResetBody,
     ProfileBody,
     SecondFactorResponse,
     SignupBody,
     TokensResponse,
-    UserResponse,
 )
 from koyjabo.people.accounts.models import LoginSession
 from koyjabo.people.accounts.pending_steps import TwoStepDue
@@ -123,23 +123,23 @@ def log_out() -> Response:
 
 
 @bp.get("/auth/me")
-@call("Get your own account", BY_LOGIN, {200: UserResponse})
+@call("Get your own account", BY_LOGIN, {200: OwnAccountResponse})
 def me(login: Login) -> Response:
     """The account that the token belongs to."""
-    return _response(UserResponse.model_validate(login.account), 200)
+    return _response(OwnAccountResponse.model_validate(login.account), 200)
 
 
 @bp.patch("/auth/me")
 @call(
-    "Change your name or email",
+    "Change your account",
     BY_LOGIN_WITH_PASSWORD,
-    {200: UserResponse, 409: "this email already has an account"},
+    {200: OwnAccountResponse, 409: "this email already has an account"},
 )
 def change_me(login: Login, body: ProfileBody) -> Response:
-    """Requires the password. Changing the email while an authenticator app is on also requires a code. A new email has
-    to be confirmed.
+    """Requires the password, except to change only `appear_offline`. Changing the email while an authenticator app is
+    on also requires a code. A new email has to be confirmed.
     """
-    return _response(UserResponse.model_validate(authentication.change_profile(login, body)), 200)
+    return _response(OwnAccountResponse.model_validate(authentication.change_profile(login, body)), 200)
 
 
 @bp.post("/auth/password")
@@ -183,7 +183,7 @@ def _login_response(outcome: Grant | TwoStepDue, status: int) -> Response:
     return _response(SecondFactorResponse.of(outcome), 200)
 
 
-def _response(body: UserResponse | TokensResponse | SecondFactorResponse, status: int) -> Response:
+def _response(body: OwnAccountResponse | TokensResponse | SecondFactorResponse, status: int) -> Response:
     text = body.model_dump_json(exclude_none=True)
     return Response(text, status, {"Cache-Control": "no-store"}, mimetype="application/json")
 

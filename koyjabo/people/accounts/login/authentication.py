@@ -191,15 +191,21 @@ def change_password(login: Login, body: PasswordBody) -> None:
 
 
 def change_profile(login: Login, body: ProfileBody) -> Account:
-    """Change the name and email. Requires the password. Changing the email while an authenticator app is on also
-    requires a code, because a password reset through the new email could remove the app. The browser stays familiar.
+    """Change the account. Requires the password, except for `appear_offline`. Changing the email while an authenticator
+    app is on also requires a code, because a password reset through the new email could remove the app. The browser
+    stays familiar.
 
     Raises WrongCredentials, WrongCode, EmailTaken.
     """
-    user = confirm_password(login, body.password)
-    if email_key(body.email or user.email) != email_key(user.email):
-        account_services().enrolment.require_code(login, body.code)
-    return _change_details(user, body.name, body.email)
+    account = login.account
+    if not body.is_about_presence:
+        user = confirm_password(login, body.required_password())
+        if email_key(body.email or user.email) != email_key(user.email):
+            account_services().enrolment.require_code(login, body.code)
+        account = _change_details(user, body.name, body.email)
+    if body.appear_offline is not None:
+        account = account_services().credentials.appear_offline(account, body.appear_offline)
+    return account
 
 
 def change_details(login: Login, name: str | None, email: str | None) -> Account:

@@ -12,6 +12,7 @@ from koyjabo.web.schemas.fields import Email, Flag, NewPassword, Text, Typed, Vi
 from koyjabo.web.schemas.validators import NULL, refuse
 
 REQUIRED_TEXT = N_("is required")
+APPEAR_OFFLINE = "others see this person in numbers of people online, but not by name"
 CODE_TEXT = "6 digits from the authenticator app, or a recovery code"
 
 
@@ -34,15 +35,6 @@ class PasswordBody(Body):
     new_password: NewPassword
 
 
-class ProfileBody(Body):
-    """Changes to your account. Missing fields are not changed."""
-
-    password: Typed = Field(description="your password")
-    name: Text = Field(None, description="if it has no visible characters: the part of the email before the @")
-    email: Email | None = Field(None, examples=["ayesha@example.com"])
-    code: Text = Field(None, description="required to change the email while an authenticator app is on")
-
-
 class PasswordResetBody(Body):
     email: Email = Field(examples=["ayesha@example.com"])
 
@@ -56,6 +48,12 @@ class UserResponse(BaseModel):
     email: str
     name: str
     is_admin: bool = Field(description="site admin, and thereby an admin of every community")
+
+
+class OwnAccountResponse(UserResponse):
+    """Your own account."""
+
+    appear_offline: bool = Field(description=APPEAR_OFFLINE)
 
 
 class TokensResponse(BaseModel):
@@ -98,6 +96,23 @@ class ProofBody(Body):
         if self.password is None:
             raise InvalidInput(details={"password": REQUIRED_TEXT})
         return self.password
+
+
+class ProfileBody(ProofBody):
+    """Changes to your account. Missing fields are not changed."""
+
+    may_be_absent = False
+
+    password: OptionalTyped = Field(None, description="your password; not needed to change only `appear_offline`")
+    name: Text = Field(None, description="if it has no visible characters: the part of the email before the @")
+    email: Email | None = Field(None, examples=["ayesha@example.com"])
+    code: Text = Field(None, description="required to change the email while an authenticator app is on")
+    appear_offline: Flag | None = Field(None, description=APPEAR_OFFLINE)
+
+    @property
+    def is_about_presence(self) -> bool:
+        """Whether only `appear_offline` is to be changed."""
+        return self.appear_offline is not None and self.name is None and self.email is None
 
 
 class CodeBody(Body):

@@ -2,7 +2,7 @@
 choosing a new password after forgetting the old one, and confirming an email.
 """
 
-from flask import Response, make_response, render_template, url_for
+from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
 from koyjabo.base.core.credential_rules import email_key
@@ -80,6 +80,12 @@ def change_details() -> Response:
             authentication.change_details(login, body.name, body.email)
             return say(redirects.back("pages_personal_data.account"), N_("Your changes were saved."))
     return _show_details(form, 422)
+
+
+@bp.post("/account/presence")
+def choose_presence() -> Response:
+    account_services().credentials.appear_offline(page_login.require(), "appear_offline" in request.form)
+    return say(redirects.back("pages_personal_data.account"), N_("Your changes were saved."))
 
 
 @bp.post("/account/verify-email")

@@ -212,16 +212,21 @@ class Accounts(Changes):
         return Login(user.account, session_id) if user else None
 
     def browser_mark(self, email: str) -> str:
-        """The mark of a user's familiar browsers; "" for an unknown email. Takes equally long for known and unknown
-        emails.
-        """
+        """The mark of a user's familiar browsers; "" for an unknown email. Takes equally long for all emails."""
         user = self._find(email)
         return browser_mark_of(user) if user else ""
 
-    def names(self, user_ids: Collection[str]) -> dict[str, str]:
-        """User names by id; unknown ids are missing. Meant for about 1,000 ids at a time."""
-        query = select(User.id, User.name).where(User.id.in_(user_ids))
-        return self._database.read(lambda session: dict(session.execute(query).all())) if user_ids else {}
+    def names(self, user_ids: Collection[str]) -> dict[str, tuple[str, bool]]:
+        """Names by id, and whether the user appears offline; unknown ids are missing. Meant for about 1,000 ids."""
+        query = select(User.id, User.name, User.appear_offline).where(User.id.in_(user_ids))
+        rows = self._database.read(lambda session: session.execute(query).all()) if user_ids else []
+        return {row.id: (row.name, row.appear_offline) for row in rows}
+
+    @transaction
+    def appear_offline(self, tx: Transaction, account: Account, is_on: bool) -> Account:
+        """Appear offline, or no longer, to all other people. Returns the changed account."""
+        queries.appear_offline(tx, account.id, is_on)
+        return account._replace(appear_offline=is_on)
 
     def change_password(self, login: Login, current: str, new: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
         """Change the password, end all other sessions, and make all browsers unfamiliar. Returns the new mark of
@@ -294,9 +299,7 @@ class Accounts(Changes):
         return True
 
     def make_up_admin(self) -> str | None:
-        """Create an admin with the PLACEHOLDER email if there is no user. Returns its generated password; None if this
-        process did not create it.
-        """
+        """Create an admin with the PLACEHOLDER email, and return its password. None if this process did not."""
         password = secrets.token_urlsafe(12)
         has_users = self._database.read(lambda session: session.scalar(select(exists().where(queries.HAS_ACCOUNT))))
         if has_users or not self.ensure_admin(PLACEHOLDER_EMAIL, password):

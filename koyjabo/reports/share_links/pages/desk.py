@@ -55,15 +55,7 @@ class ShareDesk(NamedTuple):
         return self.args.get("community_id")
 
     def overview(self) -> Response:
-        read = partial(current()[ShareLinks].page, self.account, community_id=self.community_id)
-        return self.show(
-            TEMPLATE,
-            share_page=pagination.list_page(read),
-            chips_of=partial(chips_of, is_in_community=self.community_id is not None),
-            url_of=url_of,
-            now_ms=current().clock.now_ms(),
-            args=self.args,
-        )
+        return self.show(TEMPLATE, **self._links())
 
     def new(self) -> Response:
         return self._form(Form(ShareFormBody, {"range": _own_days() or request.args.get("range", "")}))
@@ -109,7 +101,18 @@ class ShareDesk(NamedTuple):
     def _form(self, form: Form[ShareFormBody]) -> Response:
         problems = {cards.label(name): reason for name, reason in form.errors.items() if is_filter(name)}
         values = {"form": form, "chips": stored_chips(_filters()), "problems": problems, "ranges": _ranges()}
-        return self.show(TEMPLATE, status=management.status(form), back=self._path(), **values)
+        links = self._links() if self.community_id is not None else {}  # the panel lists them elsewhere
+        return self.show(TEMPLATE, status=management.status(form), back=self._path(), **values, **links)
+
+    def _links(self) -> dict[str, Any]:
+        read = partial(current()[ShareLinks].page, self.account, community_id=self.community_id)
+        return {
+            "share_page": pagination.list_page(read),
+            "chips_of": partial(chips_of, is_in_community=self.community_id is not None),
+            "url_of": url_of,
+            "now_ms": current().clock.now_ms(),
+            "args": self.args,
+        }
 
     def _path(self) -> str:
         return url_for(self.endpoint, **self.args)

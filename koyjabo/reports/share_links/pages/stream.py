@@ -12,7 +12,7 @@ from koyjabo.reports.share_links.models import Share
 from koyjabo.reports.share_links.reader import context_of, require_pass
 from koyjabo.reports.share_links.share_links import ShareLinks, ShareLocked, UnknownShare, check
 from koyjabo.reports.ui.live_views import LiveViews, pairs_of
-from koyjabo.sockets import routes
+from koyjabo.sockets import websocket_routes
 from koyjabo.sockets.stream import Connection, Stream
 
 bp = Blueprint("share_streams", __name__)
@@ -84,4 +84,4 @@ SHARE_STREAMS = {SHARES: ShareStream}
 @bp.route("/ws/shares/<token>/", websocket=True)
 def share_stream(token: str) -> Response:
     """Push a view's numbers to the share link page that shows it."""
-    return routes.open_here(SHARES)
+    return websocket_routes.open_here(SHARES)

@@ -29,8 +29,8 @@ def init_app(app: Flask) -> None:
 
 
 def community(visit: Any) -> str:
-    """The name of a visit's community; "" if it was deleted."""
-    return name_in(i18n.language(), visit.community, visit.community_bn) if visit.community else ""
+    """The name of a visit's community."""
+    return name_in(i18n.language(), visit.community, visit.community_bn)
 
 
 def page_names(pages: Iterable[str | None]) -> dict[str | None, str]:

@@ -3,7 +3,7 @@
 import { still } from "../page.js";
 
 /** @param {Element} deck */
-const tabsOf = (deck) => /** @type {NodeListOf<HTMLAnchorElement>} */ (deck.querySelectorAll(":scope > nav a"));
+const tabsOf = (deck) => /** @type {NodeListOf<HTMLAnchorElement>} */ (deck.querySelectorAll(":scope > nav a:not([hidden])"));
 
 /** @param {Element} cards  the element that was scrolled */
 function markDeck(cards) {

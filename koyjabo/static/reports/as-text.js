@@ -1,0 +1,34 @@
+/** Writes a report as text, from what the page shows: its days, filters and visits, and the first page and source. */
+
+import { written } from "../webkit/figures.js";
+
+/** The first row of each card. Visits without a page are not a page; visits without a source are direct. A hidden card has neither. */
+const FIRST_ROWS = { "#insights-pages": "tr:not([data-value=''])", "#insights-sources": "tr" };
+
+/** @param {Element | null | undefined} element */
+const words = (element) => element?.textContent?.replace(/\s+/g, " ").trim() ?? "";
+
+/**
+ * @param {HTMLElement} root  the root element of Insights  @param {string} name  what the visits are of
+ * @returns {string} lines, without addresses of pages to open
+ */
+export function asText(root, name) {
+  const filters = /** @type {HTMLElement | null} */ (root.querySelector(".chips"))?.dataset.said;
+  const lines = [name, words(root.querySelector("#insights-words")), filters, visits(root)];
+  for (const [card, row] of Object.entries(FIRST_ROWS)) {
+    const [label, first] = ["thead th", `tbody ${row} a`].map((part) => words(root.querySelector(`${card} ${part}`)));
+    if (first) lines.push(`${label}: ${first}`);
+  }
+  return lines.filter(Boolean).join("\n");
+}
+
+/** @param {HTMLElement} root */
+function visits(root) {
+  const figure = root.querySelector("[data-cell='figures.visits']");
+  const output = /** @type {HTMLElement | null | undefined} */ (figure?.querySelector("output[data-value]"));
+  const change = figure?.querySelector(".change")?.cloneNode(true);
+  if (!figure || !output) return ""; // still being counted
+  if (change instanceof Element) change.querySelector("[aria-hidden]:not(svg)")?.remove();
+  const number = `${words(figure.querySelector("h3"))}: ${written(Number(output.dataset.value))}`;
+  return change ? `${number} (${words(/** @type {Element} */ (change))})` : number;
+}
