@@ -43,7 +43,7 @@ from .daily_people import DailyPeople, StoredDay
 from .high_water import NO_MARK, DatabaseRolledBack, HighWater, HighWaterMark, require_not_below
 from .ledger_query import LedgerQuery
 from .milestones import Milestones
-from .models import Announcement, DailyVisits, HourlyVisits, Visit, Visitor
+from .models import DailyVisits, HourlyVisits, StoredMilestone, Visit, Visitor
 from .prepared_postgres import PLAN_ONCE, PreparedStatements
 from .records import CounterSnapshot, Keyed, Outcome
 from .writer_postgres import Planned, PostgresWriter
@@ -101,7 +101,7 @@ UPDATE counters c SET revision = (r->>2)::bigint, visits = (r->>3)::bigint, tota
     unique_visitors = (r->>5)::bigint
 FROM jsonb_array_elements(%s) r WHERE c.scope = r->>0
 """,
-        "milestones": postgres_insert(Announcement, conflict="ON CONFLICT (key) DO NOTHING"),
+        "milestones": postgres_insert(StoredMilestone, conflict="ON CONFLICT (key) DO NOTHING"),
         **daily_people_postgres.POSTGRES_WRITE_PEOPLE,
     }
 )
