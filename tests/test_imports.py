@@ -101,7 +101,7 @@ MAX_METHODS_OF_COLUMNS = 5
 
 PATH_OF_A_VISIT = """
 api pixel incoming visits seen_texts ledger ledger_store outage live_stats batch_plan records rollback high_water
-ledger_sqlite ledger_postgres writer_sqlite writer_postgres schemas.requests
+ledger_sqlite ledger_postgres prepared_postgres writer_sqlite writer_postgres schemas.requests
 """
 REACHED_BY_A_VISIT = """
 base.network: accept_language address_owners campaigns client_address crawlers location_finder location_names

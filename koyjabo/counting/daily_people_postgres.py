@@ -28,16 +28,20 @@ FROM (
 JOIN people p ON p.scope = a.scope AND p.person = a.person
 LEFT JOIN person_days d ON d.person_id = p.id AND d.day = a.day
 """
-POSTGRES_SET_PEOPLE = """
+POSTGRES_WRITE_PEOPLE = {
+    "people": """
 INSERT INTO people (scope, person, last_day) SELECT r->>0, r->>1, r->>2 FROM json_array_elements(%s) r
 ON CONFLICT (scope, person) DO UPDATE SET last_day = excluded.last_day;
+""",
+    "person_days": """
 INSERT INTO person_days (person_id, day, began_s, slots)
 SELECT (SELECT p.id FROM people p WHERE p.scope = r->>0 AND p.person = r->>1), r->>2, (r->>3)::bigint, (r->>4)::bigint
 FROM json_array_elements(%s) r
 ON CONFLICT (person_id, day) DO UPDATE SET slots = excluded.slots;
-"""
-POSTGRES_ADD_PRESENCE = (postgres_insert(table, conflict=adding(table)) for table in (Return, HourlyPeople))
-POSTGRES_WRITE_PEOPLE = "".join((POSTGRES_SET_PEOPLE, *POSTGRES_ADD_PRESENCE))
+""",
+    **{table.__tablename__: postgres_insert(table, conflict=adding(table)) for table in (Return, HourlyPeople)},
+}
+"""Statements by their table, in order. The parameter of each has the table's rows as JSON."""
 
 
 def columns(days: list[PersonDay]) -> tuple[list[str], ...]:
@@ -46,15 +50,11 @@ def columns(days: list[PersonDay]) -> tuple[list[str], ...]:
     return columns + columns
 
 
-def rows(people: DailyPeople) -> tuple[str, ...]:
-    """The parameters of WRITE."""
-    return tuple(json.dumps(table) for table in people.tables())
-
-
 def look_up(execute: Execute, days: list[PersonDay]) -> list[StoredDay]:
     rows = execute(POSTGRES_PERSON_DAYS, columns(days)).all()
     return [StoredDay._make(json.loads(row)) for (row,) in rows]
 
 
 def write(execute: Execute, people: DailyPeople) -> None:
-    execute(POSTGRES_WRITE_PEOPLE, rows(people))
+    rows = tuple(json.dumps(table) for table in people.tables())
+    execute("".join(POSTGRES_WRITE_PEOPLE.values()), rows)

@@ -5,18 +5,19 @@ commits. Under READ COMMITTED, each statement in a message sees all commits made
 the commits that the locks waited for. The site's counter is locked in a separate statement: a transaction that adds a
 community's counter holds a share lock on the site's, so the next statement sees the new counter and locks it.
 
-Visits and visitors are passed as JSON, one parameter per table, and unpacked by the server. Sums have few rows, so they
-are passed as VALUES, which takes the server half as long.
+Rows are passed as JSON, one parameter per table, and unpacked by the server, which plans each statement only once per
+connection.
 """
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
+import psycopg2.errors
 from sqlalchemy.engine import URL
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.database.json_rows import insert_sums, postgres_insert
+from koyjabo.base.database.json_rows import adding, postgres_insert
 from koyjabo.base.database.postgres import (
     UNAVAILABLE_STATES,
     PostgresConnection,
@@ -42,16 +43,12 @@ from .daily_people import DailyPeople, StoredDay
 from .high_water import NO_MARK, DatabaseRolledBack, HighWater, HighWaterMark, require_not_below
 from .ledger_query import LedgerQuery
 from .milestones import Milestones
-from .models import DailyVisits, HourlyVisits, Visit, Visitor
+from .models import DailyVisits, HourlyVisits, StoredMilestone, Visit, Visitor
+from .prepared_postgres import PLAN_ONCE, PreparedStatements
 from .records import CounterSnapshot, Keyed, Outcome
 from .writer_postgres import Planned, PostgresWriter
 
-Statements = tuple[str, list[Any]]
-"""A message's SQL, or the beginning of it, and its parameters."""
-
-BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}"
-LOCK_SITE = "SELECT 1 FROM counters WHERE scope = 'site' FOR UPDATE;"
-LOCK_COMMUNITIES = "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope FOR UPDATE;"
+BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}{PLAN_ONCE}"
 
 # A subquery per key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the order
 # of the keys, so the second and third arrays of the result have one element per key. `txid_current()` is free here: the
@@ -60,7 +57,7 @@ POSTGRES_LOOK_UP_VISITS = """
 SELECT txid_current(), concat_ws(' ', pg_postmaster_start_time(),
     (SELECT oid FROM pg_database WHERE datname = current_database())
 ), ARRAY(
-    SELECT json_build_array(c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(
+    SELECT json_build_array(c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s::text, coalesce(
         (SELECT d.visits FROM daily_visits d WHERE d.scope = c.scope AND d.day = %s), 0),
         (SELECT v.at_ms FROM visits v WHERE v.id = c.visits AND c.scope = 'site'),
         (SELECT v.place FROM visits v WHERE v.id = c.visits AND c.scope = 'site'))::text
@@ -88,17 +85,26 @@ ROWS_OF_COMMUNITIES = f""", ARRAY({daily_people_postgres.POSTGRES_PERSON_DAYS}),
 
 Row = tuple[Any, ...]
 
-WRITE_VISITS = postgres_insert(Visit, INSERTED_VISIT_COLUMNS) + postgres_insert(Visitor, FirstVisit._fields)
-ADD_VISIT_SUMS = f"""
-{insert_sums(DailyVisits, "{days}")};
-{insert_sums(HourlyVisits, "{hours}")};
-UPDATE counters c
-SET visits = r.visits, total = r.total, unique_visitors = r.unique_visitors, revision = r.revision
-FROM (VALUES {{counters}}) AS r(scope, visits, total, unique_visitors, revision) WHERE c.scope = r.scope;
-"""
-ADD_MILESTONES = """
-INSERT INTO announcements (key, type, scope, at_ms, data) VALUES {milestones} ON CONFLICT (key) DO NOTHING;
-"""
+STATEMENTS = PreparedStatements(
+    {
+        "lock": "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope FOR UPDATE",
+        "look_up": POSTGRES_LOOK_UP_VISITS,
+        "look_up_days": POSTGRES_LOOK_UP_VISITS + VISITS_OF_DAYS,
+        "look_up_people": POSTGRES_LOOK_UP_VISITS + ROWS_OF_COMMUNITIES,
+        "look_up_days_people": POSTGRES_LOOK_UP_VISITS + VISITS_OF_DAYS + ROWS_OF_COMMUNITIES,
+        "visits": postgres_insert(Visit, INSERTED_VISIT_COLUMNS),
+        "visitors": postgres_insert(Visitor, FirstVisit._fields),
+        "days": postgres_insert(DailyVisits, conflict=adding(DailyVisits)),
+        "hours": postgres_insert(HourlyVisits, conflict=adding(HourlyVisits)),
+        "counters": """
+UPDATE counters c SET revision = (r->>2)::bigint, visits = (r->>3)::bigint, total = (r->>4)::bigint,
+    unique_visitors = (r->>5)::bigint
+FROM jsonb_array_elements(%s) r WHERE c.scope = r->>0
+""",
+        "milestones": postgres_insert(StoredMilestone, conflict="ON CONFLICT (key) DO NOTHING"),
+        **daily_people_postgres.POSTGRES_WRITE_PEOPLE,
+    }
+)
 
 POSTGRES_SNAPSHOT = f"""
 {limits()}
@@ -123,11 +129,19 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         self._milestones = milestones
         self._high_water = high_water
         self._reading = PostgresLink(url)
+        self._prepared_on: PostgresConnection | None = None  # it has the prepared statements
+        self._is_pooled = False
 
     def _write(
         self, batch: list[Keyed], connection: PostgresConnection, cursor: Any, first: Planned | None
     ) -> list[Outcome]:
-        transaction, server, rows = look_up(cursor, batch, self._clock)
+        prepare = "" if connection is self._prepared_on else STATEMENTS.prepare
+        try:
+            transaction, server, rows = look_up(cursor, batch, self._clock, prepare)
+        except psycopg2.errors.InvalidSqlStatementName:  # a pooler has switched the connection to another server's
+            self._is_pooled = True
+            raise
+        self._prepared_on = None if self._is_pooled else connection
         site = rows.snapshot[SITE]
         result = plan(batch, rows, self._clock, self._milestones)
         if first and was_committed(cursor, first.transaction, first.server):
@@ -187,67 +201,54 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         self._reading.close()
 
 
-def _message(result: BatchPlan) -> Statements:
+def _message(result: BatchPlan) -> tuple[str, list[str]]:
     """A plan's writes and the commit, as one message with its parameters."""
-    if not result.visits:
-        return "COMMIT", []
-    counters = [result.snapshot[scope] for scope in result.touched]
-    sums: dict[str, list[Row]] = {
-        "days": [(*key, *sums) for key, sums in result.days.items()],
+    tables: dict[str, Sequence[Row]] = {
+        "visits": result.visits,
+        "visitors": result.visitors,
+        "days": [(*day, *sums) for day, sums in result.days.items()],
         "hours": [(*hour, *sums) for hour, sums in result.hours.items()],
-        "counters": [(now.scope, now.visits, now.total, now.unique_visitors, now.revision) for now in counters],
+        "counters": [result.snapshot[scope] for scope in result.touched],
+        "milestones": result.milestones,
+        **dict(zip(daily_people_postgres.POSTGRES_WRITE_PEOPLE, result.people.tables(), strict=True)),
     }
-    message = WRITE_VISITS + ADD_VISIT_SUMS.format(**{name: _values(rows) for name, rows in sums.items()})
-    parameters: list[Any] = [json.dumps(result.visits), json.dumps(result.visitors)]
-    parameters += [value for rows in sums.values() for row in rows for value in row]
-    if result.milestones:
-        message += ADD_MILESTONES.format(milestones=_values([*result.milestones]))
-        parameters += [value for row in result.milestones for value in row]
-    if result.people.days:
-        message += daily_people_postgres.POSTGRES_WRITE_PEOPLE
-        parameters += daily_people_postgres.rows(result.people)
-    return message + "COMMIT", parameters
+    written = [name for name, rows in tables.items() if rows]
+    message = "".join(STATEMENTS.calls[name] for name in written)
+    return message + "COMMIT", [json.dumps(tables[name]) for name in written]
 
 
-def _values(rows: list[Row]) -> str:
-    """The placeholders for a list of VALUES."""
-    return ", ".join([f"({', '.join(['%s'] * len(rows[0]))})"] * len(rows))
-
-
-def look_up(cursor: Any, batch: list[Keyed], clock: Clock) -> tuple[int, str, KnownRows]:
-    """Begin a transaction, lock the counters of `batch`, and read its rows.
+def look_up(cursor: Any, batch: list[Keyed], clock: Clock, prepare: str) -> tuple[int, str, KnownRows]:
+    """Begin a transaction, lock the counters of `batch`, and read its rows. `prepare` is empty if the connection has
+    the statements.
 
     Returns the transaction's number on the server, a text that identifies this database on this server since its last
     start, and the rows.
     """
     communities = list({visit.scope for visit, _ in batch} - {SITE})
-    locks: Statements = (BEGIN + LOCK_SITE, [])
-    if communities:
-        locks = BEGIN + LOCK_SITE + LOCK_COMMUNITIES, [communities]
+    locked = [[SITE], communities] if communities else [[SITE]]
+    locks = BEGIN + prepare + STATEMENTS.calls["lock"] * len(locked)
     while True:
         today = clock.today()
-        looked_up = _known_rows(cursor, batch, locks, clock, today)
+        looked_up = _known_rows(cursor, batch, locks, locked, clock, today)
         if clock.today() == today:
             return looked_up
-        locks = "", []  # midnight passed while waiting for the locks, which are held now
+        locks, locked = "", []  # midnight passed while waiting for the locks, which are held now
 
 
 def _known_rows(
-    cursor: Any, batch: list[Keyed], locks: Statements, clock: Clock, today: str
+    cursor: Any, batch: list[Keyed], locks: str, locked: list[Any], clock: Clock, today: str
 ) -> tuple[int, str, KnownRows]:
-    """The rows that `batch` needs, read after `locks`."""
+    """The rows that `batch` needs, read after `locks`, whose parameters are `locked`."""
     scopes, visits, pairs = list({SITE} | {visit.scope for visit, _ in batch}), keys(batch), users(batch)
     visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
-    locking, locked = locks
-    message = locking + POSTGRES_LOOK_UP_VISITS
-    parameters = [*locked, today, today, scopes, *_columns(visits), *_columns(visitors)]
+    name, parameters = "look_up", [*locked, today, today, scopes, *_columns(visits), *_columns(visitors)]
     if days := other_days(batch, today, clock):
-        message += VISITS_OF_DAYS
+        name += "_days"
         parameters.append(days)
     if people := person_days(batch, clock):
-        message += ROWS_OF_COMMUNITIES
+        name += "_people"
         parameters += [*daily_people_postgres.columns(people), scopes, *_columns(pairs)]
-    cursor.execute(message, parameters)
+    cursor.execute(locks + STATEMENTS.calls[name], parameters)
     transaction, server, counters, numbers, user_ids, *rest = cursor.fetchone()
     of_days = rest.pop(0) if days else ()
     seen, closed, members = rest or ((), (), ())

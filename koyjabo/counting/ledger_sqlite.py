@@ -1,7 +1,7 @@
 """The ledger's transactions on SQLite: a constant number of statements for a batch of any size.
 
-Rows are passed as JSON and unpacked by `json_each`. So Python calls SQLite once per statement, and releases the
-interpreter lock while the statement runs.
+Visits are passed as parameters, and other rows as JSON that `json_each` unpacks. So Python calls SQLite once per
+statement, and releases the interpreter lock while the statement runs.
 """
 
 import json
@@ -9,6 +9,8 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from koyjabo.base.core.clock import Clock
@@ -33,7 +35,7 @@ from .daily_people_sqlite import Execute
 from .high_water import NO_MARK, HighWater, HighWaterMark, mark_of, require_not_below
 from .ledger_query import LedgerQuery
 from .milestones import Milestones
-from .models import DailyVisits, HourlyVisits, Visit, Visitor
+from .models import DailyVisits, HourlyVisits, Visitor
 from .records import CounterSnapshot, Keyed, Outcome
 from .writer_sqlite import SqliteWriter
 
@@ -76,7 +78,6 @@ SQLITE_LOOK_UP_PEOPLE = f"""{SQLITE_LOOK_UP_VISITS}, ({daily_people_sqlite.SQLIT
 VISITS_OF_OTHER_DAYS = (
     "SELECT day, visits FROM daily_visits WHERE scope = 'site' AND day IN (SELECT value FROM json_each(?))"
 )
-ADD_VISITS = sqlite_insert(Visit, INSERTED_VISIT_COLUMNS)
 ADD_VISITORS = sqlite_insert(Visitor, FirstVisit._fields)
 ADD_TO_DAY, ADD_TO_HOUR = (insert_sums(table, "(?, ?, ?, ?)") for table in (DailyVisits, HourlyVisits))
 ADD_MILESTONE = """
@@ -85,8 +86,17 @@ INSERT INTO announcements (key, type, scope, at_ms, data) VALUES (?, ?, ?, ?, ?)
 SET_COUNTER = "UPDATE counters SET visits = ?, total = ?, unique_visitors = ?, revision = ? WHERE scope = ?"
 SQLITE_KNOWS_VISITOR = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = ? AND visitor_id = ?)"
 
-
 DATABASE_NAME = "SELECT name FROM database_identity"
+
+
+@lru_cache
+def insert_visits(most: int) -> str:
+    """An INSERT of up to `most` visits. It takes a third of the time of JSON. Rows that only fill it up have no id."""
+    row = f"({', '.join('?' * len(INSERTED_VISIT_COLUMNS))})"
+    return f"""
+INSERT INTO visits ({", ".join(INSERTED_VISIT_COLUMNS)})
+SELECT * FROM (VALUES {", ".join([row] * most)}) WHERE column1 IS NOT NULL
+"""
 
 
 class LastMark:
@@ -145,7 +155,9 @@ class SqliteStore(SqliteWriter):
         result = plan(batch, rows, self._clock, self._milestones)
         if not result.visits:
             return result
-        execute(ADD_VISITS, (json.dumps(result.visits),))
+        most = 1 << (len(result.visits) - 1).bit_length()  # few statements to prepare
+        filling = (None,) * (most - len(result.visits)) * len(INSERTED_VISIT_COLUMNS)
+        execute(insert_visits(most), [*chain(*result.visits), *filling])
         if result.visitors:
             execute(ADD_VISITORS, (json.dumps(result.visitors),))
         for key, sums in result.days.items():

@@ -19,11 +19,12 @@ SIGNATURE_LENGTH = 22
 class OwnNumbers:
     def __init__(self, database: DatabaseExecutor, secret: str) -> None:
         self._database = database
-        self._keys = [hmac.digest(key.encode(), b"links of own numbers", "sha256") for key in spellings(secret)]
+        keys = [hmac.digest(key.encode(), b"links of own numbers", "sha256") for key in spellings(secret)]
+        self._macs = [hmac.new(key, digestmod="sha256") for key in keys]
 
     def path(self, ordinal: int, epoch: int) -> str:
         """The path of the page, with its query."""
-        return f"/n/{ordinal}?s={_signature(self._keys[0], ordinal, epoch)}"
+        return f"/n/{ordinal}?s={_signature(self._macs[0], ordinal, epoch)}"
 
     def is_valid(self, ordinal: int, epoch: int, signature: str) -> bool:
         """Whether the signature belongs to the current epoch, or to an epoch whose numbers are valid in it. Raises
@@ -36,7 +37,7 @@ class OwnNumbers:
 
     def _is_signed(self, ordinal: int, epoch: int, signature: str) -> bool:
         return any(
-            hmac.compare_digest(signature.encode(), _signature(key, ordinal, epoch).encode()) for key in self._keys
+            hmac.compare_digest(signature.encode(), _signature(mac, ordinal, epoch).encode()) for mac in self._macs
         )
 
     def find(self, ordinal: int) -> Any:
@@ -44,6 +45,7 @@ class OwnNumbers:
         return self._database.read(queries.numbered_visit, ordinal)
 
 
-def _signature(key: bytes, ordinal: int, epoch: int) -> str:
-    mac = hmac.digest(key, f"n|{ordinal}|{epoch}".encode(), "sha256")
-    return urlsafe_b64encode(mac[:18])[:SIGNATURE_LENGTH].decode()
+def _signature(mac: hmac.HMAC, ordinal: int, epoch: int) -> str:
+    signing = mac.copy()  # a fifth of the time of a new one
+    signing.update(f"n|{ordinal}|{epoch}".encode())
+    return urlsafe_b64encode(signing.digest()[:18])[:SIGNATURE_LENGTH].decode()

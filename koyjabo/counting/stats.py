@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -53,6 +54,7 @@ class Stats:
         return {**written, "stale": True} if self.stale else written
 
 
+@lru_cache
 def base36(number: int) -> str:
     digits = ""
     while number:

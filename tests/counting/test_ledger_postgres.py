@@ -149,6 +149,17 @@ def test_a_visit_that_another_server_stored_first_counts_once(postgres_site):
     assert [(receipt.ordinal, receipt.duplicate) for receipt in receipts] == [(1, False), (1, True)]
 
 
+def test_a_visit_counts_once_although_its_connection_has_lost_the_prepared_statements(postgres_site):
+    """A pooler may switch each transaction to another connection of the server."""
+    with ledger_of(postgres_site) as ledger:
+        for ordinal in range(1, 5):
+            (receipt,) = ledger.commit(visits_of(postgres_site, "ayesha", str(ordinal)))
+            assert (receipt.ordinal, receipt.duplicate) == (ordinal, False)
+            if ordinal < 3:
+                with ledger._link.connection().cursor() as cursor:
+                    cursor.execute("DEALLOCATE ALL")
+
+
 RESTORED = "0b9a6b2e-0000-4000-8000-000000000001"
 
 STORE = """

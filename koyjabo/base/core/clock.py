@@ -5,6 +5,7 @@ import time
 from bisect import bisect
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time as time_of_day, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -47,8 +48,12 @@ def is_synchronised() -> bool:
 
 def iso(at_ms: int) -> str:
     """A timestamp in API format, `2025-12-16T04:48:38.412Z`."""
-    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+    return f"{_iso_second(at_ms // 1000)}.{at_ms % 1000:03d}Z"
+
+
+@lru_cache
+def _iso_second(at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, UTC).isoformat()[:-6]
 
 
 def shifted(day: str, days: int) -> str:

@@ -57,7 +57,7 @@ STATEMENT_S = 5.0
 ASK_AGAIN_S = 1.0
 """How often a reading connection checks that it still reaches the same server, s. A pooler may have switched it."""
 
-READ_ONLY_STATE, SHUTDOWN_STATES = "25006", "57P"  # SQLSTATE, and the first characters of several
+READ_ONLY_STATE, UNPREPARED_STATE, SHUTDOWN_STATES = "25006", "26000", "57P"  # SQLSTATEs; the last is a prefix
 
 UNAVAILABLE_STATES: tuple[type[Exception], ...] = (
     psycopg2.OperationalError,
@@ -326,10 +326,10 @@ def was_committed(cursor: Any, transaction: int, server: ServerTimeline | None) 
 
 
 def was_refused(error: Any) -> bool:
-    """Whether the server refused the work itself, so that a retry is useless. A shutdown or demotion is not such a
-    refusal.
+    """Whether the server refused the work itself, so that a retry is useless. A shutdown, a demotion or a lost prepared
+    statement is not such a refusal.
     """
-    return bool(error.pgcode) and not error.pgcode.startswith((SHUTDOWN_STATES, READ_ONLY_STATE))
+    return bool(error.pgcode) and not error.pgcode.startswith((SHUTDOWN_STATES, READ_ONLY_STATE, UNPREPARED_STATE))
 
 
 def close(connection: Any) -> None:
