@@ -144,7 +144,12 @@ def test_print_and_forced_colours_show_the_range_the_chosen_switches_and_the_cur
 def test_the_text_of_a_report_has_its_filters_and_its_change(new_device, session):
     query = f"start={THURSDAY}&end={THURSDAY}&compare=previous&device=desktop"
     page = new_device(storage_state=session).open(f"/admin/?{query}")
-    assert copied(page)[2:] == ["Device is Desktop", "Visits: 13 (down 35%)", "Landing page: /", "Source: Direct"]
+    assert copied(page)[2:] == [
+        "Device is Desktop",
+        "Visits: 13 (down 35%)",
+        "Landing page: / (10)",
+        "Source: Direct (6)",
+    ]
 
 
 def test_a_page_printed_with_wide_margins_has_all_lists_and_the_whole_chart(admin_tab):

@@ -182,11 +182,12 @@ def test_readers_of_a_share_link_copy_what_it_shows_now_in_their_language(new_de
     expect(page.locator("#insights-pages")).to_be_hidden()
     site.register("second", page="/fares", **source)
     expect(page.locator("#insights-pages")).to_be_visible()
+    expect(page.locator("#insights-sources tbody td").first).to_have_text("২")
     text = copied(page)
-    assert text[-3:] == ["ভিজিট: ২", "প্রথম পাতা: /fares", "উৎস: copied.example"]
+    assert text[-3:] == ["ভিজিট: ২", "প্রথম পাতা: /fares (১)", "উৎস: copied.example (২)"]
     assert not re.search(f"//|{link['token']}", " ".join(text))
     page.goto(f"{page.url}?page=!/fares")
-    assert copied(page)[-2:] == ["ভিজিট: ১", "উৎস: copied.example"], "no hidden card"
+    assert copied(page)[-2:] == ["ভিজিট: ১", "উৎস: copied.example (১)"], "no hidden card"
 
 
 def test_an_open_page_reloads_when_its_share_link_is_revoked(new_device, site):

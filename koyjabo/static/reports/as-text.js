@@ -16,8 +16,9 @@ export function asText(root, name) {
   const filters = /** @type {HTMLElement | null} */ (root.querySelector(".chips"))?.dataset.said;
   const lines = [name, words(root.querySelector("#insights-words")), filters, visits(root)];
   for (const [card, row] of Object.entries(FIRST_ROWS)) {
-    const [label, first] = ["thead th", `tbody ${row} a`].map((part) => words(root.querySelector(`${card} ${part}`)));
-    if (first) lines.push(`${label}: ${first}`);
+    const parts = ["thead th", `tbody ${row} a`, `tbody ${row} td`];
+    const [label, first, number] = parts.map((part) => words(root.querySelector(`${card} ${part}`)));
+    if (first) lines.push(`${label}: ${first} (${number})`);
   }
   return lines.filter(Boolean).join("\n");
 }
