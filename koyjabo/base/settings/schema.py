@@ -303,7 +303,7 @@ class Settings(BaseModel):
     )
     geoip_database: str = setting(
         "",
-        "city databases: files in `instance/` or absolute paths, separated by `:`; default: the files of `koyjabo geoip`",
+        "city databases: files in `instance/` or absolute paths, separated by `:`; default: what `koyjabo geoip` fetched",
     )
     asn_database: str = setting(
         "", "databases of AS numbers, named as in GEOIP_DATABASE; if empty, a list of the largest hosting networks"
