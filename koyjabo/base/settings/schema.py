@@ -303,7 +303,7 @@ class Settings(BaseModel):
     )
     geoip_database: str = setting(
         "",
-        "city databases: files in `instance/` or absolute paths, separated by `:`; default: what `koyjabo geoip` fetched",
+        "city databases: files in `instance/` or absolute paths, separated by `:`; default: from `koyjabo geoip`",
     )
     asn_database: str = setting(
         "", "databases of AS numbers, named as in GEOIP_DATABASE; if empty, a list of the largest hosting networks"
