@@ -18,6 +18,9 @@ from .schemas import BreakdownResponse, PeriodResponse, SummaryResponse
 CSV_FORMAT, JSON_FORMAT = "csv", "json"
 DEFAULT_ROWS, MAX_OFFSET = 10, 1_000_000
 
+VISITOR_SHARE = "visitor_share"
+"""A column of breakdowns by event."""
+
 COMPARISON_PARAMETERS = {"compare": " or ".join(COMPARISONS)}
 
 
@@ -74,7 +77,7 @@ REPORTS = {
             "offset": f"0 to {MAX_OFFSET:,}",
         },
         _breakdown,
-        ("value", "label", *Sums._fields, "share", "visitor_share", "exact"),
+        ("value", "label", *Sums._fields, "share", VISITOR_SHARE, "exact"),
         " Values with the most visits come first, unless they have an order.",
     ),
 }
