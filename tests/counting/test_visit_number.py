@@ -102,12 +102,13 @@ def test_a_visit_link_becomes_invalid_when_the_visitor_is_erased_or_the_epoch_en
     assert site.client.get(kept).status_code == 404
 
 
-def test_one_address_can_open_a_limited_number_of_visit_links(site, monkeypatch):
-    monkeypatch.setattr(limits, "SHARED_NUMBERS", 2)
+def test_one_address_can_open_a_limited_number_of_visit_links_and_separately_of_pictures(site, monkeypatch):
+    for limit in ("SHARED_NUMBERS", "SHARE_PICTURES"):
+        monkeypatch.setattr(limits, limit, 2)
     site.restart()
     there = {"environ_overrides": {"REMOTE_ADDR": "203.0.113.7"}}
-    share = site.register("ayesha").share
-    assert [site.client.get(share, **there).status_code for _ in range(3)] == [200, 200, 429]
+    for path in (site.register("ayesha").share, "/card.png"):
+        assert [site.client.get(path, **there).status_code for _ in range(3)] == [200, 200, 429], path
 
 
 WELL = Writer(0, 0.0, False, None, 0.0)

@@ -65,4 +65,5 @@ def _extract(package: tarfile.TarFile, name: str, folder: Path) -> None:
     with package.extractfile(f"package/{name}") as source, open(folder / name, "xb") as target:  # type: ignore[union-attr]
         shutil.copyfileobj(source, target)
         target.flush()
+        os.fchmod(target.fileno(), 0o644)  # the server may run as another user
         os.fsync(target.fileno())  # before it replaces the old file

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from koyjabo.base.core.errors import InvalidInput
-from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES
+from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES, dimension_of
 from koyjabo.columns.query.groups import Sums
 from koyjabo.columns.query.periods import DAY, MINUTE
 from koyjabo.reports.engine.insights import Insights
@@ -16,7 +16,10 @@ from koyjabo.web.openapi.response_specs import ListOf, ResponseSpec, TableOf
 from .schemas import BreakdownResponse, PeriodResponse, SummaryResponse
 
 CSV_FORMAT, JSON_FORMAT = "csv", "json"
-MAX_OFFSET = 1_000_000
+DEFAULT_ROWS, MAX_OFFSET = 10, 1_000_000
+
+VISITOR_SHARE = "visitor_share"
+"""A column of breakdowns by event."""
 
 COMPARISON_PARAMETERS = {"compare": " or ".join(COMPARISONS)}
 
@@ -38,7 +41,8 @@ def _breakdown(insights: Insights, requested: Parameters) -> Any:
         raise InvalidInput(details={"by": "is required: a dimension, such as page, source or country"})
     limit = MAX_OFFSET
     if others["format"] == JSON_FORMAT or "limit" in others:
-        limit = _number("limit", others.get("limit", "10"), 1, MAX_BREAKDOWN_ROWS)
+        default = max(DEFAULT_ROWS, len(dimension_of(others["by"]).order))
+        limit = _number("limit", others.get("limit", str(default)), 1, MAX_BREAKDOWN_ROWS)
     offset = _number("offset", others.get("offset", "0"), 0, MAX_OFFSET)
     return insights.breakdown(requested.query, others["by"], limit, offset, language())
 
@@ -69,11 +73,11 @@ REPORTS = {
         TableOf(BreakdownResponse),
         {
             "by": f"{', '.join(DIMENSION_NAMES)} or event:{{name}}:{{property}}",
-            "limit": f"1 to {MAX_BREAKDOWN_ROWS:,}; default 10, or all in a CSV file",
+            "limit": f"1 to {MAX_BREAKDOWN_ROWS:,}; default {DEFAULT_ROWS}, 24 by hour, or all in a CSV file",
             "offset": f"0 to {MAX_OFFSET:,}",
         },
         _breakdown,
-        ("value", "label", *Sums._fields, "share", "visitor_share", "exact"),
+        ("value", "label", *Sums._fields, "share", VISITOR_SHARE, "exact"),
         " Values with the most visits come first, unless they have an order.",
     ),
 }

@@ -11,13 +11,13 @@ from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.installation import VERSION
 from koyjabo.base.models import Scope
-from koyjabo.columns.dimensions.dimensions import COMMUNITY, has_addresses
+from koyjabo.columns.dimensions.dimensions import COMMUNITY, EVENT_DIMENSION, has_addresses
 from koyjabo.columns.query.report_query import Filters
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.results import as_json, csv_rows
 from koyjabo.reports.query.ranges import DEFAULT_RANGE
 from koyjabo.web.i18n import language
-from .kinds import COMPARISON_PARAMETERS, CSV_FORMAT, JSON_FORMAT, REPORTS, Report
+from .kinds import COMPARISON_PARAMETERS, CSV_FORMAT, JSON_FORMAT, REPORTS, VISITOR_SHARE, Report
 
 MIMETYPES = {CSV_FORMAT: "text/csv", JSON_FORMAT: "application/json"}
 NO_FILTERS: Filters = {}
@@ -54,7 +54,7 @@ def respond(
         if kind == JSON_FORMAT:
             response.set_data(json.dumps(as_json(result), ensure_ascii=False))
         else:
-            response.set_data(_csv(report, result))
+            response.set_data(_csv(report, result, by))
             file = f"{name}-{requested.query.first}-{requested.query.last}.csv"
             response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
     response.set_etag(_tag(tag, response.get_data(as_text=True)) if has_names else tag)
@@ -64,9 +64,10 @@ def respond(
     return response
 
 
-def _csv(report: Report, result: Any) -> str:
-    rows = ({column: row.get(column) for column in report.columns} for row in csv_rows(result))
-    return spreadsheet.BYTE_ORDER_MARK + spreadsheet.head(report.columns) + spreadsheet.lines(rows)
+def _csv(report: Report, result: Any, by: str) -> str:
+    columns = [name for name in report.columns if name != VISITOR_SHARE or by == EVENT_DIMENSION]
+    rows = ({column: row.get(column) for column in columns} for row in csv_rows(result))
+    return spreadsheet.BYTE_ORDER_MARK + spreadsheet.head(columns) + spreadsheet.lines(rows)
 
 
 def _format(given: str | None) -> str:

@@ -47,7 +47,6 @@ class LiveView:
         self,
         services: Services,
         plan: ViewPlan,
-        pairs: Sequence[tuple[str, str]],
         check: Callable[[], object],
         name: str,
     ) -> None:
@@ -59,7 +58,7 @@ class LiveView:
 
         self._insights = plan.insights.for_reader(plan.base.reader, is_live=True, is_wanted=is_open)
         self._services, self._site, self._clock = services, services[Visits].site, services.clock
-        self._key, self.base, self._pairs, self._check = plan.key, plan.base, pairs, check
+        self._key, self.base, self._pairs, self._check = plan.key, plan.base, plan.pairs, check
         self._sent, self._moment, self._upto, self._at = Numbers({}, {}), 0, 0, ""
         self._read_at: tuple[int, int, int] | None = None  # epoch, visits, ms
         self._is_over = False  # whether all days of the view are in the past
@@ -116,13 +115,12 @@ class LiveViews:
         """Open a view. `check` is called before each report, and raises a KoyJaboError once readers may no longer read
         it.
         """
-        pairs = pairs_of(message)
-        plan = ViewPlan(self._services, base, pairs)
+        plan = ViewPlan(self._services, base, pairs_of(message))
         name = view_room(plan.view, base.is_public)
 
         def open_view() -> LiveView:
             self._require_space(base)
-            return LiveView(self._services, plan, pairs, check, name)
+            return LiveView(self._services, plan, check, name)
 
         return name, open_view
 

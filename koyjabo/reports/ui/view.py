@@ -168,8 +168,13 @@ class View:
     def lists(self) -> list[tuple[str, str]]:
         """The name and CSV file of each card's open list."""
         shown = (card for card in self.plan.base.cards if not self.results.is_empty(card))
-        open_tabs = [self.plan.lists(card)[0][0] for card in shown]
-        return [(cards.label(dimension), self.csv_of_values(dimension)) for dimension in open_tabs]
+        open_lists = [self._open_list(card) for card in shown]
+        return [(cards.label(dimension), self.csv_of_values(dimension)) for dimension in open_lists]
+
+    def _open_list(self, card: Card) -> str:
+        """The dimension of a card's open list; of its open tab if the card is not drawn."""
+        is_drawn = self.draws(card.name) and not self.plan.by
+        return self.results.listed(card).dimension if is_drawn else self.plan.lists(card)[0][0]
 
     def csv_of_values(self, dimension: str) -> str:
         """Return the URL of a CSV file with all values."""

@@ -108,11 +108,11 @@ def pixel_icon(icon_file: str) -> Response:
 @bp.get("/card.png")
 def share_picture() -> Response:
     """Send the share picture, with the number `n` if the total has reached it."""
-    limits.count_address("shared_numbers")
+    limits.count_address("share_pictures")
     number, code, text = request.args.get("n", 0, type=int), request.args.get("lang", ""), ""
     if 0 < number <= current()[Visits].stats().total:
         text = number_in(code if code in LANGUAGES else "en", number)
-    caching = DAY_CACHING if text else SHARED_CACHING
+    caching = DAY_CACHING if text else "no-store" if number else SHARED_CACHING  # other workers may be ahead
     return _picture(card(_palette(), _name(), text), MEDIA_TYPES["png"], caching)
 
 

@@ -53,6 +53,9 @@ needs several.
 SHARED_NUMBERS = 300
 """Views of pages about a visit number, per minute from one address."""
 
+SHARE_PICTURES = 30
+"""Share pictures per minute from one address. Each takes up to 50 ms."""
+
 TEST_MAILS = 5
 """Test emails per minute for one account."""
 
@@ -204,6 +207,7 @@ def _of_address(settings: Settings, requests: int) -> dict[str, int]:
         "resets": signups,
         "shared_reports": settings.rate_limit_reports,
         "shared_numbers": SHARED_NUMBERS,
+        "share_pictures": SHARE_PICTURES,
     }
 
 

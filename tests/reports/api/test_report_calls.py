@@ -133,6 +133,15 @@ def test_the_csv_file_of_a_breakdown_has_every_row_and_adds_up(sqlite_database):
         assert visits("&limit=2&offset=1") == {"/posts/01": 1, "/posts/02": 1, "other": 10}
 
 
+def test_a_breakdown_by_hour_has_every_hour_without_a_limit(sqlite_database):
+    with Site(sqlite_database.url, Time.at("2025-10-10T00:30:00+06:00")) as site:
+        for number in range(24):
+            site.register(f"visitor{number}")
+            site.time.pass_(hours=1)
+        rows = new_admin(site).get("/api/reports/breakdown?by=hour").json["rows"]
+        assert [row["value"] for row in rows] == [str(hour) for hour in range(24)]
+
+
 def tags(boss: Person, prefix: str) -> set[str]:
     return {boss.get(f"{prefix}/reports/{name}{query}").headers["ETag"] for name, query in REPORTS.items()}
 

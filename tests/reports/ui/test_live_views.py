@@ -62,6 +62,16 @@ def test_a_view_of_past_days_ignores_a_new_visit(site):
     assert next_day.cells["figures.visits"] == [2]
 
 
+def test_a_view_whose_address_names_no_range_keeps_its_range_at_midnight(site):
+    """Its name, which other pages' sockets ask for, contains the range that pages began with."""
+    site.register("nusrat")
+    young = view(site, "compare=none")
+    (first,) = young.events_after(0)
+    site.time.pass_(days=2)
+    (later,) = young.events_after(0)
+    assert (first.cells["figures.visits"], later.cells.get("figures.visits")) == ([1], [0])
+
+
 def test_a_view_sends_the_newest_visit_number_even_if_its_filters_exclude_that_visit(site):
     filtered = view(site, "range=today&page=/fares")
     filtered.events_after(0)

@@ -46,6 +46,7 @@ def test_the_map_is_the_world_unless_most_located_visits_come_from_cities_of_ban
 def test_city_is_a_tab_only_if_a_visit_of_the_range_has_one(open_with):
     page = open_with(f"{CARD}city", "Kosovo", "Unknown")
     assert (TABS.findall(page), "How to get cities" in words(page)) == (["Country", "Map"], True)
+    assert "Country (CSV)" in words(open_with("/admin/?range=today&tabs=city"))
     assert re.findall(r'<span aria-hidden="true">(.*?)</span> (\w+)', page) == [("🇽🇰", "Kosovo")]
     page = open_with(f"{CARD}city&country=JP", "Lyon, FR")  # a filter does not count
     assert (TABS.findall(page), "How to get cities" in words(page)) == (["Country", "City", "Map"], False)

@@ -27,7 +27,7 @@ from koyjabo.upkeep.recounts.total import TotalAdjuster
 from koyjabo.upkeep.retention.retention import Reduction, Retention
 from support.databases.database import Database
 from support.programs.applications import copied_routes
-from support.programs.processes import METRICS_TOKEN, NO_LIMITS, SECRET
+from support.programs.processes import METRICS_TOKEN, NO_CITIES, NO_LIMITS, SECRET
 
 SPEC_MOMENT = 1_765_860_518_412  # 2025-12-16T04:48:38.412Z
 TABLES = ("counters", "visits", "visitors", "daily_visits", "hourly_visits", "adjustments", "people", "person_days")
@@ -45,6 +45,7 @@ SETTINGS = {  # default settings of a test's site
     "TIMEZONE": "Asia/Dhaka",
     "METRICS_TOKEN": METRICS_TOKEN,
     **NO_LIMITS,
+    **NO_CITIES,
 }
 
 

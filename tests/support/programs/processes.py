@@ -22,6 +22,9 @@ LIMITS = "REGISTRATIONS VISITOR LOGINS CHANGES REPORTS SOCKETS TABS"
 NO_LIMITS = {f"RATE_LIMIT_{what}": "0" for what in LIMITS.split()}
 """Turns off production limits, which would also apply to the machine that runs the tests."""
 
+NO_CITIES = {"GEOIP_DATABASE": os.pathsep}
+"""A list of no files: leaves out the cities that `koyjabo geoip` may have put into the checkout."""
+
 OFTEN_S, SELDOM_S = 0.02, 0.1
 
 Found = TypeVar("Found")
@@ -36,7 +39,7 @@ def environment(**settings: Any) -> dict[str, str]:
         "PORT": 0,
         "TIMEZONE": ZONE.key,
     }
-    given = {**fixed, **NO_LIMITS, **settings}
+    given = {**fixed, **NO_LIMITS, **NO_CITIES, **settings}
     kept = {name: os.environ[name] for name in (*PASSED_ON, "EVENTLET_HUB") if name in os.environ}
     return {**kept, **{name: str(value) for name, value in given.items() if value is not None}}
 
