@@ -57,7 +57,7 @@ class PeopleRoom:
     def read(self) -> None:
         """Read whether the community shows people, and the people. Raises LedgerUnavailable."""
         scope, rooms, before = self._scope, self._rooms, self._event
-        version, is_shown = rooms.version_of(scope), rooms.permissions.shows_people(scope)
+        version, is_shown = rooms.version_of(scope), scope in rooms.permissions.showing_people([scope])
         named = rooms.people_of(scope) if is_shown else ()
         self._version, self.is_shown = version, is_shown
         self._due_ms = rooms.clock.elapsed_ms() + round(self.interval_s * 1000)
@@ -136,12 +136,21 @@ class PeopleRooms:
             version = self.permissions.people_version() if participants else self.version
         except LedgerUnavailable:
             return  # the next tick tries again
-        if version != self.version:
-            self.version = version
-            self.admit(participants)
+        is_new, self.version = version != self.version, version
         for room, source in self.realtime.rooms.with_source(PeopleRoom):
             if source.is_outdated:
                 room.changed()
+        if is_new:
+            self._admit_others([one for one in participants if one.is_online and not one.is_shown_people])
+
+    def _admit_others(self, participants: Sequence[Participant]) -> None:
+        """Admit those whose community shows people now."""
+        try:
+            shown = self.permissions.showing_people({one.scope for one in participants})
+        except LedgerUnavailable:
+            self.version = -1  # the next tick tries again
+            return
+        self.admit(one for one in participants if one.scope in shown)
 
     def version_of(self, scope: Scope) -> tuple[int, int]:
         """Changes whenever a community's people or their names may have changed. Does not wait."""
