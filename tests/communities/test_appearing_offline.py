@@ -3,6 +3,7 @@
 """
 
 import json
+from threading import Event, Thread
 
 import pytest
 from support.people.communities import PATH, found, invite
@@ -187,6 +188,31 @@ def test_an_event_has_at_most_fifty_people_and_six_kilobytes(site, cast, shown):
     assert 20 < len(event["people"]) <= 50
     assert event["unnamed"] == 60 - len(event["people"])
     assert len(json.dumps(event).encode()) <= MAX_EVENT_BYTES
+
+
+def test_an_early_read_of_the_people_never_replaces_a_later_one(site, cast, shown, monkeypatch):
+    rooms, person, scope = site.services[CommunityServices].people_rooms, cast["other"], Scope(shown)
+    online(site, shown, person)
+    source, read, is_read, may_end = PeopleRoom(scope, rooms), rooms.people_of, Event(), Event()
+
+    def stopped(of):
+        people = read(of)
+        if not is_read.is_set():
+            is_read.set()
+            may_end.wait(10)
+        return people
+
+    monkeypatch.setattr(rooms, "people_of", stopped)
+    early, late = Thread(target=source.read), Thread(target=source.read)
+    early.start()
+    assert is_read.wait(10)
+    site.services[OnlineMembers].disconnect(scope, person.id, "tab")
+    late.start()
+    late.join(0.3)  # it either overtakes or waits
+    may_end.set()
+    for thread in (early, late):
+        thread.join(10)
+    assert source.first_event().as_object()["people"] == []
 
 
 def test_moderators_have_no_settings_and_find_share_links_where_they_make_them(cast, readers):
