@@ -80,6 +80,11 @@ def test_the_room_names_people_to_members_only_where_it_is_on(site, cast, reader
         ("moderator", off): True,
         ("moderator", shown): True,
     }
+    site.rows("UPDATE users SET is_viewer = true WHERE id = :id", id=cast["outsider"].id)
+    viewed = readers["outsider"].get(path_of(shown))
+    refused = cast["outsider"].get(f"{PATH}/{shown}/visitors/online").status_code
+    site.rows("UPDATE users SET is_viewer = false WHERE id = :id", id=cast["outsider"].id)
+    assert ('id="online-list"' in viewed, refused) == (False, 403), "a viewer is no member"
     page = readers["member"].get(path_of(shown))
     assert (named(page), "/remove" in page, 'role="search"' in page) == (["Admin"], False, False)
 
@@ -102,6 +107,12 @@ def test_a_person_who_appears_offline_is_named_only_on_their_own_page(site, cast
         )
 
 
+def test_a_room_where_all_appear_offline_is_not_called_empty(site, readers, shown, hidden):
+    online(site, shown, hidden)
+    rest = readers["moderator"].get(path_of(shown)).split('id="online-rest"')[1].split("</strong>")[0]
+    assert rest.endswith("Everyone who is online appears offline.")
+
+
 def test_the_last_member_here_is_never_a_person_who_appears_offline(site, cast, readers, hidden):
     community = cast.community()
     for hours_ago, who in ((0, hidden), (2, cast["member"])):
@@ -122,8 +133,10 @@ def test_the_room_says_once_that_names_are_shown_to_members_who_joined_before(ca
     community = cast.community()
     path = path_of(community)
     cast["admin"].patch(f"{PATH}/{community}", json={"members_see_online": True})
-    refresh = readers["member"].client.get(path, headers={"Sec-Fetch-Dest": "empty"}).text
-    assert NOTICE not in refresh, "the page's script does not show it"
+    member = readers["member"].client
+    for unseen in ({"Sec-Fetch-Mode": "cors"}, {"X-Requested-With": "fetch"}, {"Sec-Purpose": "prefetch;prerender"}):
+        assert NOTICE not in member.get(path, headers=unseen).text
+    assert member.head(path).status_code == 200
     pages = {who: [readers[who].get(path) for _ in range(2)] for who in ("member", "moderator", "admin")}
     assert {who: [NOTICE in page for page in both] for who, both in pages.items()} == {
         "member": [True, False],
