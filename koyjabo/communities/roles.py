@@ -71,7 +71,7 @@ class Access(NamedTuple):
         """Whether the account sees who is online: moderators and, if the community allows it, all members. Site viewers
         only see it as members.
         """
-        return self.may(MODERATOR) or self.is_member and self.community.members_see_online
+        return self.may(MODERATOR) or (self.is_member and self.community.members_see_online)
 
     @property
     def is_stranger(self) -> bool:

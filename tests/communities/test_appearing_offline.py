@@ -228,6 +228,16 @@ def test_an_early_read_of_the_people_never_replaces_a_later_one(site, cast, show
     assert source.first_event().as_object()["people"] == []
 
 
+def test_dashboards_get_an_update_when_other_people_are_named_beyond_those_in_it(site, shown):
+    services = site.services[CommunityServices]
+    board = services.dashboards.current(shown)
+    sent = board.first_event().revision
+    assert board.events_after(sent) == []
+    services.people_rooms.version += 1
+    (event,) = board.events_after(sent)
+    assert board.events_after(event.revision) == []
+
+
 def test_moderators_have_no_settings_and_find_share_links_where_they_make_them(cast, readers):
     community = cast.kept_community()
     path = path_of(community)
