@@ -48,8 +48,7 @@ class CommunitiesByRef(Changes):
 
         `values` contains the name, and optionally is_open, is_listed, public_count and members_see_online. Missing
         values are not changed; a new community gets the defaults of `Communities.create`. Raises RefTaken if `ref` is
-        the id of a community
-        here.
+        the id of a community here.
         """
         access, is_new = self._put(account, ref, values)
         self._refs.learn(access.community.id, ref)

@@ -125,6 +125,7 @@ def test_programs_find_a_person_who_appears_offline_only_by_asking_about_them(si
     people = site.services[CommunityServices].people
     assert [one.person for one in people.listed(Scope(shown))] == [cast["admin"].id]
     assert visitor_tracker.is_user_visiting(hidden.id, shown)
+    assert visitor_tracker.get_user_visiting_communities(hidden.id) >= {shown}
     assert visitor_tracker.get_visitor_count(shown) == 2
     assert [one["user_id"] for one in visitor_tracker.get_visitor_list(shown)] == [cast["admin"].id]
 

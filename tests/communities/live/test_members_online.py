@@ -11,7 +11,7 @@ Table of this module (every list, for each state of the community, reader and pe
 | the room's list | none | list | list | list | missing; marked for themselves |
 | its search, *Last here* | none | shown | none | shown | missing |
 | `get_visitor_list` | | | | | missing |
-| all numbers, `is_user_visiting` | | | | | counted |
+| all numbers, `is_user_visiting`, `get_user_visiting_communities` | | | | | counted |
 """
 
 from __future__ import annotations
