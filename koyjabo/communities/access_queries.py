@@ -53,8 +53,9 @@ def people_version(session: Session) -> int:
     return session.scalars(select(AccessVersion.people)).one()
 
 
-def shows_people(session: Session, community_id: str) -> bool:
-    return bool(session.scalar(select(Community.members_see_online).where(Community.id == community_id)))
+def showing_people(session: Session, communities: Collection[str]) -> set[str]:
+    shown = select(Community.id).where(Community.members_see_online)
+    return {found for ids in _chunks(communities) for found in session.scalars(shown.where(Community.id.in_(ids)))}
 
 
 def _roles(session: Session, users: list[str], communities: Collection[str]) -> Iterator[tuple[tuple[str, str], str]]:

@@ -226,12 +226,12 @@ def set_values(tx: Transaction, community: Community, values: Mapping[str, Any])
     tx.log("community.change", community_subject(community), was=was, now=changed)  # with the name before the change
     for name, value in changed.items():
         setattr(community, name, value)
-    if changed.get("public_count") is False:
-        tx.revoke(community.id)
-    if "members_see_online" in changed:
+    if "members_see_online" in changed:  # before `revoke`, because this locks memberships
         others = update(Membership).where(Membership.community_id == community.id, Membership.user_id != tx.by.id)
         tx.session.execute(others.values(is_notice_due=community.members_see_online))
         tx.show_others(community.id)
+    if changed.get("public_count") is False:
+        tx.revoke(community.id)
 
 
 def archive(tx: Transaction, community: Community) -> None:

@@ -48,8 +48,7 @@ class CommunitiesByRef(Changes):
 
         `values` contains the name, and optionally is_open, is_listed, public_count and members_see_online. Missing
         values are not changed; a new community gets the defaults of `Communities.create`. Raises RefTaken if `ref` is
-        the id of a community
-        here.
+        the id of a community here.
         """
         access, is_new = self._put(account, ref, values)
         self._refs.learn(access.community.id, ref)
@@ -99,9 +98,11 @@ class CommunitiesByRef(Changes):
         """
         community = _managed(tx, account, community_id)
         person = self._people.put(tx.session, {ref: name}, tx.at_ms)[ref]
-        if appear_offline is not None:
-            account_queries.appear_offline(tx, person.id, appear_offline)
-        return memberships.give_role(tx, community, person.id, role)
+        is_change = appear_offline is not None and account_queries.appear_offline(tx.session, person.id, appear_offline)
+        given = memberships.give_role(tx, community, person.id, role)
+        if is_change:
+            tx.show_others(person.id)
+        return given
 
     @transaction
     def remove_member(self, tx: Transaction, account: Account, community_id: str, ref: str) -> str:

@@ -74,9 +74,9 @@ class Permissions:
         """
         return self._database.read(access_queries.people_version)
 
-    def shows_people(self, community_id: str) -> bool:
-        """Whether a community shows its members who is online. Raises LedgerUnavailable."""
-        return self._database.read(access_queries.shows_people, community_id)
+    def showing_people(self, communities: Collection[str]) -> set[str]:
+        """The communities that show their members who is online. Raises LedgerUnavailable."""
+        return self._database.read(access_queries.showing_people, communities)
 
     def check(self, needed: RequiredAccess, refresh_id: str | None = None) -> RequiredAccess:
         """The access to grant: `needed`, or a watcher's access for people who are not members. Raises Unauthenticated,

@@ -68,8 +68,10 @@ class Access(NamedTuple):
 
     @property
     def sees_people(self) -> bool:
-        """Whether the account sees who is online: moderators and, if the community allows it, all members."""
-        return self.may(MEMBER if self.community.members_see_online else MODERATOR)
+        """Whether the account sees who is online: moderators and, if the community allows it, all members. Site viewers
+        only see it as members.
+        """
+        return self.may(MODERATOR) or (self.is_member and self.community.members_see_online)
 
     @property
     def is_stranger(self) -> bool:

@@ -1,11 +1,12 @@
 """Parts shared by community pages and the panel: a page's community, forms, choices of communities."""
 
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask, Response, make_response, render_template, request
 from flask_babel import gettext as _
 
-from koyjabo.base.core.errors import Unauthenticated, UnknownCommunity
+from koyjabo.base.core.errors import LedgerUnavailable, Unauthenticated, UnknownCommunity
 from koyjabo.base.database.rows import Slice
 from koyjabo.people.models import Community
 from koyjabo.web.current import current
@@ -99,10 +100,13 @@ def you(at: Access) -> OnlinePerson:
 
 def take_notice(at: Access) -> bool:
     """Whether the page has to say that members see who is online. Returns True once for each member."""
-    # Scripts that refresh a page do not show what was not there before.
-    if not (at.sees_people and at.is_member and request.headers.get("Sec-Fetch-Dest", "document") == "document"):
-        return False
-    return community_services().members.take_notice(at.account, at.community.id)
+    headers = request.headers
+    is_read = request.method == "GET" and headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+    # Refreshes do not show what was not there before, and a page loaded in advance may never be read.
+    if is_read and at.sees_people and at.is_member and not ({"Sec-Purpose", "X-Requested-With"} & {*headers.keys()}):
+        with suppress(LedgerUnavailable):  # the next page says it
+            return community_services().members.take_notice(at.account, at.community.id)
+    return False
 
 
 def choices(chosen: str = "") -> list[tuple[str, str]]:

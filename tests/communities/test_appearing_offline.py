@@ -3,6 +3,7 @@
 """
 
 import json
+from threading import Event, Thread
 
 import pytest
 from support.people.communities import PATH, found, invite
@@ -79,6 +80,11 @@ def test_the_room_names_people_to_members_only_where_it_is_on(site, cast, reader
         ("moderator", off): True,
         ("moderator", shown): True,
     }
+    site.rows("UPDATE users SET is_viewer = true WHERE id = :id", id=cast["outsider"].id)
+    viewed = readers["outsider"].get(path_of(shown))
+    refused = cast["outsider"].get(f"{PATH}/{shown}/visitors/online").status_code
+    site.rows("UPDATE users SET is_viewer = false WHERE id = :id", id=cast["outsider"].id)
+    assert ('id="online-list"' in viewed, refused) == (False, 403), "a viewer is no member"
     page = readers["member"].get(path_of(shown))
     assert (named(page), "/remove" in page, 'role="search"' in page) == (["Admin"], False, False)
 
@@ -101,6 +107,12 @@ def test_a_person_who_appears_offline_is_named_only_on_their_own_page(site, cast
         )
 
 
+def test_a_room_where_all_appear_offline_is_not_called_empty(site, readers, shown, hidden):
+    online(site, shown, hidden)
+    rest = readers["moderator"].get(path_of(shown)).split('id="online-rest"')[1].split("</strong>")[0]
+    assert rest.endswith("Everyone who is online appears offline.")
+
+
 def test_the_last_member_here_is_never_a_person_who_appears_offline(site, cast, readers, hidden):
     community = cast.community()
     for hours_ago, who in ((0, hidden), (2, cast["member"])):
@@ -113,6 +125,7 @@ def test_programs_find_a_person_who_appears_offline_only_by_asking_about_them(si
     people = site.services[CommunityServices].people
     assert [one.person for one in people.listed(Scope(shown))] == [cast["admin"].id]
     assert visitor_tracker.is_user_visiting(hidden.id, shown)
+    assert visitor_tracker.get_user_visiting_communities(hidden.id) >= {shown}
     assert visitor_tracker.get_visitor_count(shown) == 2
     assert [one["user_id"] for one in visitor_tracker.get_visitor_list(shown)] == [cast["admin"].id]
 
@@ -121,8 +134,10 @@ def test_the_room_says_once_that_names_are_shown_to_members_who_joined_before(ca
     community = cast.community()
     path = path_of(community)
     cast["admin"].patch(f"{PATH}/{community}", json={"members_see_online": True})
-    refresh = readers["member"].client.get(path, headers={"Sec-Fetch-Dest": "empty"}).text
-    assert NOTICE not in refresh, "the page's script does not show it"
+    member = readers["member"].client
+    for unseen in ({"Sec-Fetch-Mode": "cors"}, {"X-Requested-With": "fetch"}, {"Sec-Purpose": "prefetch;prerender"}):
+        assert NOTICE not in member.get(path, headers=unseen).text
+    assert member.head(path).status_code == 200
     pages = {who: [readers[who].get(path) for _ in range(2)] for who in ("member", "moderator", "admin")}
     assert {who: [NOTICE in page for page in both] for who, both in pages.items()} == {
         "member": [True, False],
@@ -187,6 +202,41 @@ def test_an_event_has_at_most_fifty_people_and_six_kilobytes(site, cast, shown):
     assert 20 < len(event["people"]) <= 50
     assert event["unnamed"] == 60 - len(event["people"])
     assert len(json.dumps(event).encode()) <= MAX_EVENT_BYTES
+
+
+def test_an_early_read_of_the_people_never_replaces_a_later_one(site, cast, shown, monkeypatch):
+    rooms, person, scope = site.services[CommunityServices].people_rooms, cast["other"], Scope(shown)
+    online(site, shown, person)
+    source, read, is_read, may_end = PeopleRoom(scope, rooms), rooms.people_of, Event(), Event()
+
+    def stopped(of):
+        people = read(of)
+        if not is_read.is_set():
+            is_read.set()
+            may_end.wait(10)
+        return people
+
+    monkeypatch.setattr(rooms, "people_of", stopped)
+    early, late = Thread(target=source.read), Thread(target=source.read)
+    early.start()
+    assert is_read.wait(10)
+    site.services[OnlineMembers].disconnect(scope, person.id, "tab")
+    late.start()
+    late.join(0.3)  # it either overtakes or waits
+    may_end.set()
+    for thread in (early, late):
+        thread.join(10)
+    assert source.first_event().as_object()["people"] == []
+
+
+def test_dashboards_get_an_update_when_other_people_are_named_beyond_those_in_it(site, shown):
+    services = site.services[CommunityServices]
+    board = services.dashboards.current(shown)
+    sent = board.first_event().revision
+    assert board.events_after(sent) == []
+    services.people_rooms.version += 1
+    (event,) = board.events_after(sent)
+    assert board.events_after(event.revision) == []
 
 
 def test_moderators_have_no_settings_and_find_share_links_where_they_make_them(cast, readers):

@@ -325,7 +325,7 @@ def _who_sees_people(community_id: str) -> Access:
 @call(
     "List the people online",
     Caller(_who_sees_people, COMMUNITY_REFUSALS),
-    {200: ListOf(OnlineResponse), 400: "no such page or order"},
+    {200: ListOf(OnlineResponse), 400: "no such page or order", 429: "too many reports at once; see Retry-After"},
     query={
         **PAGING_ARGUMENTS,
         "order": f"{', '.join(PEOPLE_ORDERS)}; default {OLDEST_FIRST}",
@@ -338,6 +338,7 @@ def who_is_online(at: Access, community_id: str) -> Response:
     `members_see_online` is true, members can read the list. If there are more than 10,000, it contains the first 10,000
     to arrive.
     """
+    limits.count_report(at.account.id)
     paging, order = Paging.of(request), request.args.get("order", OLDEST_FIRST)
     if order not in PEOPLE_ORDERS:
         raise InvalidInput(details={"order": f"must be one of {', '.join(PEOPLE_ORDERS)}"})

@@ -34,25 +34,30 @@ class Dashboard:
     caused_by_visits = False
     is_relative = False
 
-    def __init__(self, community_id: str, reports: ReportRooms, clock: Clock) -> None:
+    def __init__(
+        self, community_id: str, reports: ReportRooms, clock: Clock, people_version: Callable[[], int]
+    ) -> None:
         self.community_id = community_id
         self._reports = reports
         self._clock = clock
+        self._people_version = people_version
         self._data: Mapping[str, Any] = {}
-        self._revision = 0
+        self._version = self._revision = 0
 
     def read(self, again: bool = False) -> None:
         """Update the data. After an error, the last data is kept. Raises LedgerUnavailable or UnknownCommunity if there
-        is none yet. With `again`, raises them in any case, and the data is published even if unchanged.
+        is none yet. With `again`, raises them in any case, and the data is published even if unchanged, as it is
+        when other people are named: pages request those that the data leaves out.
         """
+        version = self._people_version()
         try:
             data = self._reports.dashboard(self.community_id)
         except (LedgerUnavailable, UnknownCommunity):
             if again or not self._data:
                 raise
             return  # a deleted community loses its participants soon
-        if again or data != self._data:
-            self._data = data
+        if again or (data, version) != (self._data, self._version):
+            self._data, self._version = data, version
             self._revision = max(self._revision + 1, self._clock.now_ms())
 
     @property
@@ -80,10 +85,20 @@ class Dashboard:
 
 
 class Dashboards:
-    """The open dashboards on this worker. `reports` returns the sources that `reports` has added to the services."""
+    """The open dashboards on this worker. `reports` returns the sources that `reports` has added to the services, and
+    `people_version` the version of the names (`PeopleRooms.version`).
+    """
 
-    def __init__(self, rooms: Rooms, leader: DashboardLeader, clock: Clock, reports: Callable[[], ReportRooms]) -> None:
+    def __init__(
+        self,
+        rooms: Rooms,
+        leader: DashboardLeader,
+        clock: Clock,
+        reports: Callable[[], ReportRooms],
+        people_version: Callable[[], int],
+    ) -> None:
         self.reports = reports
+        self._people_version = people_version
         self._rooms = rooms
         self._leader = leader
         self._clock = clock
@@ -123,4 +138,4 @@ class Dashboards:
         room = self._rooms.find(dashboard_room(community_id))
         if room is not None and isinstance(room.source, Dashboard):
             return room.source
-        return Dashboard(community_id, self.reports(), self._clock)
+        return Dashboard(community_id, self.reports(), self._clock, self._people_version)

@@ -4,6 +4,7 @@ They are separate from the rooms with the count, because watchers, and members w
 """
 
 import json
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -43,11 +44,17 @@ class PeopleRoom:
         self._scope, self._rooms = scope, rooms
         self._event = MembersOnline(scope, (), 0, 0)
         self._version, self._due_ms = (0, 0), 0
+        self._lock = threading.Lock()  # so that no earlier read is kept after a later one
         self.is_shown = False
 
     @property
     def is_outdated(self) -> bool:
         return self._version != self._rooms.version_of(self._scope)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether to read now for a new participant."""
+        return not self.rest_s or self._version[1] != self._rooms.version
 
     @property
     def rest_s(self) -> float:
@@ -56,8 +63,12 @@ class PeopleRoom:
 
     def read(self) -> None:
         """Read whether the community shows people, and the people. Raises LedgerUnavailable."""
+        with self._lock:
+            self._read()
+
+    def _read(self) -> None:
         scope, rooms, before = self._scope, self._rooms, self._event
-        version, is_shown = rooms.version_of(scope), rooms.permissions.shows_people(scope)
+        version, is_shown = rooms.version_of(scope), scope in rooms.permissions.showing_people([scope])
         named = rooms.people_of(scope) if is_shown else ()
         self._version, self.is_shown = version, is_shown
         self._due_ms = rooms.clock.elapsed_ms() + round(self.interval_s * 1000)
@@ -136,12 +147,21 @@ class PeopleRooms:
             version = self.permissions.people_version() if participants else self.version
         except LedgerUnavailable:
             return  # the next tick tries again
-        if version != self.version:
-            self.version = version
-            self.admit(participants)
+        is_new, self.version = version != self.version, version
         for room, source in self.realtime.rooms.with_source(PeopleRoom):
             if source.is_outdated:
                 room.changed()
+        if is_new:
+            self._admit_others([one for one in participants if one.is_online and not one.is_shown_people])
+
+    def _admit_others(self, participants: Sequence[Participant]) -> None:
+        """Admit those whose community shows people now."""
+        try:
+            shown = self.permissions.showing_people({one.scope for one in participants})
+        except LedgerUnavailable:
+            self.version = -1  # the next tick tries again
+            return
+        self.admit(one for one in participants if one.scope in shown)
 
     def version_of(self, scope: Scope) -> tuple[int, int]:
         """Changes whenever a community's people or their names may have changed. Does not wait."""
@@ -158,6 +178,6 @@ class PeopleRooms:
     def _read_due(self, jobs: Sequence[Job[Scope, PeopleRoom]]) -> None:
         for job in jobs:
             job.result = source = self._sources.setdefault(job.item, PeopleRoom(job.item, self))
-            if not source.rest_s:
+            if source.is_due:
                 source.read()
                 self.realtime.rooms.refresh(members_online_room(job.item))  # for those who are in it

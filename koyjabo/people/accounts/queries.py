@@ -17,7 +17,6 @@ from koyjabo.base.database.search import usable
 from koyjabo.base.settings.schema import Policy
 from koyjabo.people.audit.models import AccessVersion
 from koyjabo.people.audit.queries import record_revocation
-from koyjabo.people.audit.transaction import Transaction
 from koyjabo.people.models import User
 from .models import EmailLink, LoginSession, PendingStep, RecoveryCode, TotpSecret
 
@@ -186,11 +185,10 @@ def change_profile(session: Session, user: User, name: str, email: str) -> None:
         session.execute(links.execution_options(synchronize_session=False))
 
 
-def appear_offline(tx: Transaction, user_id: str, is_on: bool) -> None:
-    """Make a user appear offline, or no longer."""
+def appear_offline(session: Session, user_id: str, is_on: bool) -> bool:
+    """Make a user appear offline, or no longer. Returns whether it changed; then call `Transaction.show_others`."""
     changed = update(User).where(User.id == user_id, User.appear_offline.is_not(is_on)).values(appear_offline=is_on)
-    if changed_rows(tx.session, changed):
-        tx.show_others(user_id)
+    return bool(changed_rows(session, changed))
 
 
 def remove_two_step_login(session: Session, user_id: str) -> None:

@@ -53,7 +53,7 @@ export class LivePage {
     try {
       const signal = AbortSignal.timeout?.(ANSWER_LIMIT_MS), shown = this.#shown(), url = this.#address();
       if (!url) return;
-      const response = await fetch(url, { headers: { Accept: "text/html" }, signal });
+      const response = await fetch(url, { headers: { Accept: "text/html", "X-Requested-With": "fetch" }, signal });
       if (response.ok) connection.heard();
       if (response.redirected) return location.assign(response.url); // the session has ended
       const text = await response.text();

@@ -11,7 +11,7 @@ Table of this module (every list, for each state of the community, reader and pe
 | the room's list | none | list | list | list | missing; marked for themselves |
 | its search, *Last here* | none | shown | none | shown | missing |
 | `get_visitor_list` | | | | | missing |
-| all numbers, `is_user_visiting` | | | | | counted |
+| all numbers, `is_user_visiting`, `get_user_visiting_communities` | | | | | counted |
 """
 
 from __future__ import annotations
@@ -131,6 +131,21 @@ def test_open_sockets_on_both_workers_follow_the_switch_within_a_second(server, 
             for client in clients:
                 client.wait_for_count(3)
         assert all(newest(client)["unnamed"] == 2 for client in clients), "no event while it is off"
+
+
+def test_members_who_come_while_it_is_briefly_off_see_names_afterwards(server, founder, shown):
+    ayesha, babul = members(server, shown, 2)
+    with ExitStack() as stack:
+        first = [stack.enter_context(client) for client in clients_of(server, shown, ayesha.token)]
+        for client in first:
+            wait_for_names(client, {ayesha.name})
+        founder.call("PATCH", f"{PATH}/{shown}", {"members_see_online": False})
+        for client in first:
+            wait_for_names(client, set(), unnamed=1)
+        later = [stack.enter_context(client) for client in clients_of(server, shown, babul.token)]
+        founder.call("PATCH", f"{PATH}/{shown}", {"members_see_online": True})
+        for client in later:
+            wait_for_names(client, {ayesha.name, babul.name})
 
 
 def test_a_person_who_appears_offline_is_counted_and_not_named_to_others(server, founder, shown):

@@ -179,9 +179,8 @@ def test_the_limit_on_reports_counts_all_reports_of_an_account_together(limited)
     ayesha, babul = sign_up(limited, "ayesha"), sign_up(limited, "babul")
     community = found(ayesha)["id"]
     babul.post(f"{PATH}/{community}/join")
-    paths = [
-        f"{PATH}/{community}/visitors{path}" for path in ("", "/today", "/weekly", "/monthly", "/growth", "/trends")
-    ]
+    parts = ("", "/today", "/weekly", "/monthly", "/growth", "/trends", "/online")
+    paths = [f"{PATH}/{community}/visitors{path}" for path in parts]
     assert [ayesha.get(paths[number % len(paths)]).status_code for number in range(MOST)] == [200] * MOST
     for path in paths:
         assert_error(ayesha.get(path), 429, "rate_limited")

@@ -225,7 +225,8 @@ class Accounts(Changes):
     @transaction
     def appear_offline(self, tx: Transaction, account: Account, is_on: bool) -> Account:
         """Appear offline, or no longer, to all other people. Returns the changed account."""
-        queries.appear_offline(tx, account.id, is_on)
+        if queries.appear_offline(tx.session, account.id, is_on):
+            tx.show_others(account.id)
         return account._replace(appear_offline=is_on)
 
     def change_password(self, login: Login, current: str, new: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
