@@ -21,7 +21,9 @@ Item = TypeVar("Item")
 class AccessFacts(NamedTuple):
     sessions: dict[str, Family]  # only active ones
     users: dict[str, str]  # their role on the site; only users that are not disabled
-    communities: dict[str, Row[str, bool, bool, str | None]]  # their `is_listed`, `public_count` and `ref`
+    communities: dict[str, Row[str, bool, bool, str | None, bool]]
+    """Their `is_listed`, `public_count`, `ref` and `members_see_online`."""
+
     roles: dict[tuple[str, str], str]  # by community and user
 
 
@@ -35,7 +37,8 @@ def access_facts(
     if policy != "none":
         live = live.join(User, User.id == LoginSession.user_id).where(*permitted(policy))
     enabled = select(User.id, User.is_admin, User.is_viewer).where(User.disabled_ms.is_(None))
-    active = select(Community.id, Community.is_listed, Community.public_count, Community.ref).where(IS_NOT_ARCHIVED)
+    columns = Community.id, Community.is_listed, Community.public_count, Community.ref, Community.members_see_online
+    active = select(*columns).where(IS_NOT_ARCHIVED)
     facts = AccessFacts({}, {}, {}, {})
     for ids in _chunks(sessions):
         rows = session.execute(live.where(LoginSession.id.in_(ids)))
@@ -51,11 +54,6 @@ def access_facts(
 
 def people_version(session: Session) -> int:
     return session.scalars(select(AccessVersion.people)).one()
-
-
-def showing_people(session: Session, communities: Collection[str]) -> set[str]:
-    shown = select(Community.id).where(Community.members_see_online)
-    return {found for ids in _chunks(communities) for found in session.scalars(shown.where(Community.id.in_(ids)))}
 
 
 def _roles(session: Session, users: list[str], communities: Collection[str]) -> Iterator[tuple[tuple[str, str], str]]:

@@ -76,7 +76,8 @@ class Permissions:
 
     def showing_people(self, communities: Collection[str]) -> set[str]:
         """The communities that show their members who is online. Raises LedgerUnavailable."""
-        return self._database.read(access_queries.showing_people, communities)
+        facts = self._database.read(access_facts, (), (), communities, self._settings.require_two_factor)
+        return {community.id for community in facts.communities.values() if community.members_see_online}
 
     def check(self, needed: RequiredAccess, refresh_id: str | None = None) -> RequiredAccess:
         """The access to grant: `needed`, or a watcher's access for people who are not members. Raises Unauthenticated,

@@ -73,14 +73,13 @@ def build(base: Base) -> CommunityServices:
     database, clock, runtime, services = base.database, base.clock, base.runtime, base.services
     visits, members = services[Visits], services[OnlineMembers]
     accounts, realtime = services[AccountServices], services[RealtimeServices]
+    dashboards = Dashboards(realtime.rooms, _leader(base), clock, lambda: services[ReportRooms])
     participants = Participants()
     permissions = Permissions(database, runtime, clock, base.settings)
     attendance_log = AttendanceLog(base.signals.members_attended.send, runtime, clock)
     people = OnlinePeople(members, visits, attendance_log, accounts.credentials.names)
     new_room = partial(_member_room, base)
     people_rooms = PeopleRooms(realtime, members, people, participants, permissions, runtime, clock)
-    reports, people_version = lambda: services[ReportRooms], lambda: people_rooms.version
-    dashboards = Dashboards(realtime.rooms, _leader(base), clock, reports, people_version)
     admission = Admission(realtime, visits, people, dashboards, participants, permissions, people_rooms, new_room)
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
     visits.follow(updates.stats_changed)

@@ -100,10 +100,9 @@ def you(at: Access) -> OnlinePerson:
 
 def take_notice(at: Access) -> bool:
     """Whether the page has to say that members see who is online. Returns True once for each member."""
-    headers = request.headers
-    is_read = request.method == "GET" and headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
-    # Refreshes do not show what was not there before, and a page loaded in advance may never be read.
-    if is_read and at.sees_people and at.is_member and not ({"Sec-Purpose", "X-Requested-With"} & {*headers.keys()}):
+    # Scripts that refresh a page do not show what was not there before, and a page loaded in advance may never be read.
+    is_unread = request.method == "HEAD" or any(map(request.headers.get, ("Sec-Purpose", "X-Requested-With")))
+    if at.sees_people and at.is_member and not is_unread:
         with suppress(LedgerUnavailable):  # the next page says it
             return community_services().members.take_notice(at.account, at.community.id)
     return False

@@ -29,7 +29,7 @@ def register(base: "Base") -> None:
     people = base.services.add(Reports(base.database, base.clock, base.signals.visitor_converted.send))
     dashboards = DashboardData(base, people)
     base.services.add(LiveViews(base.services))
-    base.services.add(ReportRooms(base.services[LiveViews].view, dashboards.read, dashboards.own))
+    base.services.add(ReportRooms(base.services[LiveViews].view, dashboards.read, dashboards.own, dashboards.version))
     community_signals = CommunitySignals(base.services, people)
     base.on(base.signals.members_attended, community_signals.record_attendance)
     base.on(base.signals.visitor_identified, community_signals.convert)

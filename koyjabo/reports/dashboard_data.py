@@ -23,7 +23,8 @@ class DashboardData:
     def __init__(self, base: Base, reports: Reports) -> None:
         self._reports = reports
         self._members, self._arrivals = base.services[OnlineMembers], base.services[ArrivalCounter]
-        self._people = base.services[CommunityServices].people
+        communities = base.services[CommunityServices]
+        self._people, self.version = communities.people, lambda: communities.people_rooms.version
         self._last_hours = LastHours(base.database, base.clock)
 
     def read(self, community_id: str) -> dict[str, Any]:

@@ -26,6 +26,9 @@ class ReportRooms:
     own_dashboard: Callable[[str], Mapping[str, Any]]
     """Returns the data that differs between workers. Changes to it send no event. Must not wait."""
 
+    people_version: Callable[[], int]
+    """Changes whenever other people are named as online, also if the data leaves them out."""
+
 
 class Dashboard:
     """The source of one community's dashboards. Call `read` before `first_event`."""
@@ -34,22 +37,18 @@ class Dashboard:
     caused_by_visits = False
     is_relative = False
 
-    def __init__(
-        self, community_id: str, reports: ReportRooms, clock: Clock, people_version: Callable[[], int]
-    ) -> None:
+    def __init__(self, community_id: str, reports: ReportRooms, clock: Clock) -> None:
         self.community_id = community_id
         self._reports = reports
         self._clock = clock
-        self._people_version = people_version
         self._data: Mapping[str, Any] = {}
         self._version = self._revision = 0
 
     def read(self, again: bool = False) -> None:
         """Update the data. After an error, the last data is kept. Raises LedgerUnavailable or UnknownCommunity if there
-        is none yet. With `again`, raises them in any case, and the data is published even if unchanged, as it is
-        when other people are named: pages request those that the data leaves out.
+        is none yet. With `again`, raises them in any case, and the data is published even if unchanged.
         """
-        version = self._people_version()
+        version = self._reports.people_version()
         try:
             data = self._reports.dashboard(self.community_id)
         except (LedgerUnavailable, UnknownCommunity):
@@ -85,20 +84,10 @@ class Dashboard:
 
 
 class Dashboards:
-    """The open dashboards on this worker. `reports` returns the sources that `reports` has added to the services, and
-    `people_version` the version of the names (`PeopleRooms.version`).
-    """
+    """The open dashboards on this worker. `reports` returns the sources that `reports` has added to the services."""
 
-    def __init__(
-        self,
-        rooms: Rooms,
-        leader: DashboardLeader,
-        clock: Clock,
-        reports: Callable[[], ReportRooms],
-        people_version: Callable[[], int],
-    ) -> None:
+    def __init__(self, rooms: Rooms, leader: DashboardLeader, clock: Clock, reports: Callable[[], ReportRooms]) -> None:
         self.reports = reports
-        self._people_version = people_version
         self._rooms = rooms
         self._leader = leader
         self._clock = clock
@@ -138,4 +127,4 @@ class Dashboards:
         room = self._rooms.find(dashboard_room(community_id))
         if room is not None and isinstance(room.source, Dashboard):
             return room.source
-        return Dashboard(community_id, self.reports(), self._clock, self._people_version)
+        return Dashboard(community_id, self.reports(), self._clock)

@@ -43,18 +43,13 @@ class PeopleRoom:
     def __init__(self, scope: Scope, rooms: "PeopleRooms") -> None:
         self._scope, self._rooms = scope, rooms
         self._event = MembersOnline(scope, (), 0, 0)
-        self._version, self._due_ms = (0, 0), 0
+        self.version, self._due_ms = (0, 0), 0
         self._lock = threading.Lock()  # so that no earlier read is kept after a later one
         self.is_shown = False
 
     @property
     def is_outdated(self) -> bool:
-        return self._version != self._rooms.version_of(self._scope)
-
-    @property
-    def is_due(self) -> bool:
-        """Whether to read now for a new participant."""
-        return not self.rest_s or self._version[1] != self._rooms.version
+        return self.version != self._rooms.version_of(self._scope)
 
     @property
     def rest_s(self) -> float:
@@ -64,19 +59,16 @@ class PeopleRoom:
     def read(self) -> None:
         """Read whether the community shows people, and the people. Raises LedgerUnavailable."""
         with self._lock:
-            self._read()
-
-    def _read(self) -> None:
-        scope, rooms, before = self._scope, self._rooms, self._event
-        version, is_shown = rooms.version_of(scope), scope in rooms.permissions.showing_people([scope])
-        named = rooms.people_of(scope) if is_shown else ()
-        self._version, self.is_shown = version, is_shown
-        self._due_ms = rooms.clock.elapsed_ms() + round(self.interval_s * 1000)
-        unnamed = max(0, rooms.members.online(scope).count - len(named))
-        is_news = (named, unnamed) != (before.people, before.unnamed) or not before.revision
-        if is_news and (is_shown or before.people):  # after it has been turned off, one event without names
-            revision = max(before.revision + 1, rooms.clock.now_ms())
-            self._event = MembersOnline(scope, named, unnamed, revision, rooms.clock.time_of(revision))
+            scope, rooms, before = self._scope, self._rooms, self._event
+            version, is_shown = rooms.version_of(scope), scope in rooms.permissions.showing_people([scope])
+            named = rooms.people_of(scope) if is_shown else ()
+            self.version, self.is_shown = version, is_shown
+            self._due_ms = rooms.clock.elapsed_ms() + round(self.interval_s * 1000)
+            unnamed = max(0, rooms.members.online(scope).count - len(named))
+            is_news = (named, unnamed) != (before.people, before.unnamed) or not before.revision
+            if is_news and (is_shown or before.people):  # after it has been turned off, one event without names
+                revision = max(before.revision + 1, rooms.clock.now_ms())
+                self._event = MembersOnline(scope, named, unnamed, revision, rooms.clock.time_of(revision))
 
     def first_event(self) -> RoomEvent:
         return self._event
@@ -145,23 +137,16 @@ class PeopleRooms:
         participants = self.participants.all()
         try:
             version = self.permissions.people_version() if participants else self.version
+            is_new = version != self.version
+            others = [one for one in participants if is_new and one.is_online and not one.is_shown_people]
+            shown = others and self.permissions.showing_people({one.scope for one in others})
         except LedgerUnavailable:
             return  # the next tick tries again
-        is_new, self.version = version != self.version, version
+        self.version = version
         for room, source in self.realtime.rooms.with_source(PeopleRoom):
             if source.is_outdated:
                 room.changed()
-        if is_new:
-            self._admit_others([one for one in participants if one.is_online and not one.is_shown_people])
-
-    def _admit_others(self, participants: Sequence[Participant]) -> None:
-        """Admit those whose community shows people now."""
-        try:
-            shown = self.permissions.showing_people({one.scope for one in participants})
-        except LedgerUnavailable:
-            self.version = -1  # the next tick tries again
-            return
-        self.admit(one for one in participants if one.scope in shown)
+        self.admit(one for one in others if one.scope in shown)
 
     def version_of(self, scope: Scope) -> tuple[int, int]:
         """Changes whenever a community's people or their names may have changed. Does not wait."""
@@ -178,6 +163,6 @@ class PeopleRooms:
     def _read_due(self, jobs: Sequence[Job[Scope, PeopleRoom]]) -> None:
         for job in jobs:
             job.result = source = self._sources.setdefault(job.item, PeopleRoom(job.item, self))
-            if source.is_due:
+            if not source.rest_s or source.version[1] != self.version:
                 source.read()
                 self.realtime.rooms.refresh(members_online_room(job.item))  # for those who are in it
