@@ -99,6 +99,10 @@ def test_unique_visitors_have_their_mean_number_of_visits_where_visitors_are_exa
         assert "2.0 visits each" in words(reader.get("/admin/?range=7d"))
 
 
+def test_weekdays_are_a_tab_only_in_ranges_of_at_least_a_week(admin):
+    assert ["Weekday" in words(admin.get(f"/admin/?{days}")) for days in ("range=7d", "range=today")] == [True, False]
+
+
 def test_every_link_of_a_view_leads_to_a_view(admin):
     page = admin.get("/admin/?range=28d&compare=year&country=&metric=visitors&tabs=channel,map,system")
     links = {unescape(url) for url in HREF.findall(page)} - {"/admin/visits"}

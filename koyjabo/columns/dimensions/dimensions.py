@@ -58,6 +58,7 @@ OWN_WORDS = {"own": N_("Own visits"), "others": N_("Visits by others")}
 ATTENDED_WORDS = {"none": N_("Under 1 second"), "attended": N_("1 second or more")}
 
 DAY_NAMES = N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday")
+WEEKDAY = "weekday"
 WEEKDAYS = dict(zip("1234567", DAY_NAMES, strict=True))
 HOURS = tuple(map(str, range(24)))
 
@@ -72,7 +73,7 @@ DIMENSIONS = (
     Dimension("device", N_("Device"), "devices", DEVICES, IS_UNKNOWN),
     Dimension("browser", N_("Browser"), "devices", without=IS_UNKNOWN),
     Dimension("system", N_("System"), "devices", without=IS_UNKNOWN),
-    Dimension("weekday", N_("Weekday"), "when", WEEKDAYS, order=tuple(WEEKDAYS)),
+    Dimension(WEEKDAY, N_("Weekday"), "when", WEEKDAYS, order=tuple(WEEKDAYS)),
     Dimension("hour", N_("Hour"), "when", shown=hour_label, order=HOURS),
     Dimension(SOURCE, N_("Source"), "sources", without=IS_DIRECT, stored=lambda text: shown_host(ascii_host(text))),
     Dimension("channel", N_("Channel"), "sources", CHANNELS),

@@ -7,10 +7,11 @@ from functools import cached_property
 from typing import Any
 from zlib import crc32
 
+from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.services import Services
-from koyjabo.columns.dimensions.dimensions import CITY_NAME, COUNTRY, dimension_of
+from koyjabo.columns.dimensions.dimensions import CITY_NAME, COUNTRY, WEEKDAY, dimension_of
 from koyjabo.columns.query.periods import GRANULARITIES
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine import snapshot_queries
@@ -147,7 +148,13 @@ class ViewPlan:
         return possible(self.query, self.other("granularity") or timelines.granularity(self.query))
 
     def tab(self, card: Card) -> str:
-        return next((tab for tab in self.open_tabs if tab in card.tabs), card.tabs[0])
+        tabs = self.tabs(card)
+        return next((tab for tab in self.open_tabs if tab in tabs), tabs[0])
+
+    def tabs(self, card: Card) -> list[str]:
+        """The tabs of a card. Weekdays are compared only in ranges of at least a week."""
+        has_week = shifted(self.query.first, 6) <= self.query.last
+        return [tab for tab in card.tabs if tab != WEEKDAY or has_week]
 
     def lists(self, card: Card) -> tuple[Any, ...]:
         """The lists that the open tab of a card may show: a dimension, and how many of its values."""

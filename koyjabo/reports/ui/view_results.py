@@ -91,7 +91,7 @@ class ViewResults:
         return map_dots.dots(self.values(*ALL_CITIES)) if own > max(visits.values(), default=0) else []
 
     def tabs(self, card: Card) -> list[str]:
-        return [tab for tab in card.tabs if tab != CITY_NAME or self.has_cities]
+        return [tab for tab in self.plan.tabs(card) if tab != CITY_NAME or self.has_cities]
 
     def tab(self, card: Card) -> str:
         """The open tab, or the first one if that has nothing to show."""
