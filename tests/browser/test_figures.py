@@ -14,6 +14,7 @@ async () => {
   window.elements = own.filter((element) => element.getClientRects().length).map((element) => {
     const shown = element.cloneNode(true);  // the page goes on writing into its own element
     element.replaceWith(shown);
+    shown.closest("[data-cell]")?.removeAttribute("data-cell");  // reports find their elements by cell
     shown.textContent = Number(shown.dataset.value = 4990).toLocaleString(document.documentElement.lang);
     return shown;
   });

@@ -6,7 +6,7 @@ Table of this module (every list, for each state of the community, reader and pe
 | --- | --- | --- | --- | --- | --- |
 | `members_online` (plain, Socket.IO, stream) | no event | no event | names | names | in `unnamed` |
 | `members_online` for a watcher | no event | | no event | | |
-| `visitors/online` and its total | 403 | list | list | list | missing; marked for themselves |
+| `…/visitors/online` and its total | 403 | list | list | list | missing; marked for themselves |
 | dashboard's `people` | no access | list | no access | list | missing |
 | the room's list | none | list | list | list | missing; marked for themselves |
 | its search, *Last here* | none | shown | none | shown | missing |
