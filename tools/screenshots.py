@@ -225,10 +225,11 @@ def made_by(server: Server, chromium: Browser, admin: Login) -> dict[str, str]:
         "locked": ("shares", "token", {"name": "For our partners", "password": PASSWORD}),
         "key": ("keys", "id", key),
     }
-    context = chromium.new_context(base_url=home(server), storage_state=admin.cookies)
-    (csrf,) = (cookie["value"] for cookie in context.cookies() if cookie["name"] == "csrf_access_token")
+    # A call with a session's cookie would need a proof to make a key.
+    (token,) = (cookie["value"] for cookie in admin.cookies["cookies"] if cookie["name"] == "access_token_cookie")
+    context = chromium.new_context(base_url=home(server), extra_http_headers={"Authorization": f"Bearer {token}"})
     made = {
-        name: context.request.post(f"/api/{kind}", data=fields, headers={"X-CSRF-TOKEN": csrf}).json()[answer]
+        name: context.request.post(f"/api/{kind}", data=fields).json()[answer]
         for name, (kind, answer, fields) in requests.items()
     }
     context.close()
