@@ -153,8 +153,8 @@ def test_a_person_may_appear_offline_on_their_page_without_a_password(cast, read
     for value in (True, False):
         readers["member"].send("/account/presence", **({"appear_offline": "on"} if value else {}))
         assert cast["member"].get(ME).json["appear_offline"] is value
-    answer = cast["member"].patch(ME, json={"appear_offline": True, "name": "Somebody"})
-    assert answer.status_code == 400, "a name needs the password"
+    response = cast["member"].patch(ME, json={"appear_offline": True, "name": "Ayesha"})
+    assert response.status_code == 400, "a name needs the password"
     assert cast["member"].get(ME).json["appear_offline"] is False
 
 

@@ -44,7 +44,7 @@ RowResponse = result_model(
     value=(str | None, Field(description="null: not recorded")),
     label=(str, Field(description="display text, in the language of Accept-Language")),
     share=(float, Field(description="share of all visits, 0 to 1")),
-    visitor_share=(float | None, Field(None, description="by event: share of the visitors, whatever they did, 0 to 1")),
+    visitor_share=(float | None, Field(None, description="by event: its visitors as a share of all visitors, 0 to 1")),
 )
 
 BreakdownResponse = result_model(
