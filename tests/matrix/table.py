@@ -1,0 +1,182 @@
+"""A table: surfaces down, distortions across, and in each cell what has to happen.
+
+A row of a table is text: the surface, two spaces, and one letter for each distortion.
+
+    HOST        c c r r c -
+
+| letter | outcome | the test of the cell asserts |
+| --- | --- | --- |
+| c | counts | the visit counts exactly once, and is shown |
+| r | refused | the sentence or code in `says`; nothing is counted |
+| w | waits | 503 or a pause, and it goes on by itself within 30 s of the end of the cause |
+| g | goes without | the rest works, and the sentence in `says` names what is missing |
+| m | means nothing | the result is the same as without the distortion |
+| - | empty | nothing: the cell cannot be, for the reason in `reasons` |
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pytest
+
+WORDS = {"c": "counts", "r": "refused", "w": "waits", "g": "goes without", "m": "means nothing", "-": ""}
+
+ANY = "*"
+"""Stands for every surface or every distortion in `says` and `reasons`. The entry that comes first applies."""
+
+Texts = dict[tuple[str, str], str]
+"""Texts by surface and distortion."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    table: str
+    surface: str
+    distortion: str
+    place: str
+    """Where the two meet, in tables with a third axis. Else empty."""
+
+    outcome: str
+    """One of the words of `WORDS`, empty for a cell that cannot be."""
+
+    says: str
+    """A part of the sentence, or the code, that the test asserts. Else empty."""
+
+    why: str
+    test: str
+    is_quick: bool = False
+    """Whether `make test` runs it."""
+
+    @property
+    def id(self) -> str:
+        return "-".join(filter(None, (self.surface, self.distortion, self.place))).replace(" ", "_")
+
+    def as_json(self) -> dict[str, str | bool]:
+        return {
+            "table": self.table,
+            "surface": " / ".join(filter(None, (self.surface, self.place))),
+            "distortion": self.distortion,
+            "outcome": self.outcome,
+            "why": self.why or self.says,
+            "quick": self.is_quick,
+            "test": f"{self.test}[{self.id}]" if self.outcome else "",
+        }
+
+
+@dataclass
+class Table:
+    name: str
+    test: str
+    """Its test: `matrix/test_settings.py::test_name`."""
+
+    distortions: tuple[str, ...]
+    rows: str
+    """Lines of a surface, two spaces or more, and a letter for each distortion."""
+
+    reasons: Texts = field(default_factory=dict)
+    """Why a cell is empty, or why its outcome is not the obvious one."""
+
+    says: Texts = field(default_factory=dict)
+    places: tuple[str, ...] = ("",)
+    absent: frozenset[tuple[str, str]] = frozenset()
+    """Pairs of a surface or a distortion and a place that cannot be."""
+
+    is_quick_in_each_row: bool = False
+    """Whether `make test` runs one cell of each row and column, and not one of the whole table."""
+
+    @cached_property
+    def letters(self) -> dict[tuple[str, str], str]:
+        """The letters by surface and distortion."""
+        letters = {}
+        for line in filter(None, map(str.strip, self.rows.splitlines())):
+            surface, _, marks = line.partition("  ")
+            assert len(marks.split()) == len(self.distortions), f"{self.name}: {surface} has not one letter each"
+            letters |= {(surface, each): mark for each, mark in zip(self.distortions, marks.split(), strict=True)}
+        return letters
+
+    @property
+    def surfaces(self) -> list[str]:
+        return list(dict.fromkeys(surface for surface, _ in self.letters))
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """All cells that can be, in a place each, and more where a pair with a place would be in none."""
+        drawn = self._draw()
+        pairs = [cell[:2] for cell in drawn]
+        quick = {pairs.index(pair) for pair in self._quick(pairs)}
+        return [self._cell(*cell, is_quick=number in quick) for number, cell in enumerate(drawn)]
+
+    @property
+    def empty_cells(self) -> list[Cell]:
+        return [self._cell(*pair, "") for pair, mark in self.letters.items() if mark == "-"]
+
+    def parameters(self) -> list[object]:
+        """Values for `pytest.mark.parametrize("cell", …)`. All but the quick ones are `long`."""
+        long = pytest.mark.long(proved_by=self.test)
+        return [pytest.param(cell, id=cell.id, marks=() if cell.is_quick else long) for cell in self.cells]
+
+    def pairs_with_places(self) -> set[tuple[str, str]]:
+        """The pairs of a surface or a distortion and a place that have to stand in a cell."""
+        filled = [pair for pair, mark in self.letters.items() if mark != "-"]
+        pairs = {(value, place) for pair in filled for value in pair for place in self.places}
+        return pairs - self.absent
+
+    def _cell(self, surface: str, distortion: str, place: str, is_quick: bool = False) -> Cell:
+        return Cell(
+            table=self.name,
+            surface=surface,
+            distortion=distortion,
+            place=place,
+            outcome=WORDS[self.letters[surface, distortion]],
+            says=text_of(self.says, surface, distortion),
+            why=text_of(self.reasons, surface, distortion),
+            test=self.test,
+            is_quick=is_quick,
+        )
+
+    def _draw(self) -> list[tuple[str, str, str]]:
+        """Give each cell the place whose pairs are in the fewest cells, then add cells for pairs that are in none."""
+        used: Counter[tuple[str, str]] = Counter()
+        drawn = []
+
+        def draw(surface: str, distortion: str, places: list[str]) -> None:
+            place = min(places, key=lambda place: (used[surface, place] + used[distortion, place], used[ANY, place]))
+            used.update([(surface, place), (distortion, place), (ANY, place)])
+            drawn.append((surface, distortion, place))
+
+        filled = {pair: self._places_of(*pair) for pair, mark in self.letters.items() if mark != "-"}
+        for (surface, distortion), places in filled.items():
+            draw(surface, distortion, places)
+        for value, place in sorted(self.pairs_with_places()):
+            if not used[value, place]:
+                others = [pair for pair, places in filled.items() if value in pair and place in places]
+                draw(*min(others, key=lambda pair: used[pair[0], place] + used[pair[1], place]), [place])
+        return drawn
+
+    def _places_of(self, surface: str, distortion: str) -> list[str]:
+        return [place for place in self.places if not self.absent & {(surface, place), (distortion, place)}]
+
+    def _quick(self, filled: list[tuple[str, str]]) -> set[tuple[str, str]]:
+        if not self.is_quick_in_each_row:
+            return set(filled[:1])
+        seen: set[str] = set()
+        quick = set()
+        for pair in sorted(filled, key=self._diagonal):
+            if not seen.issuperset(pair):
+                quick.add(pair)
+                seen.update(pair)
+        return quick
+
+    def _diagonal(self, pair: tuple[str, str]) -> int:
+        """How far a cell is from the diagonal: cells on it have most rows and columns in the fewest cells."""
+        row, column = self.surfaces.index(pair[0]), self.distortions.index(pair[1])
+        return (column - row) % len(self.distortions)
+
+
+def text_of(texts: Texts, surface: str, distortion: str) -> str:
+    """The text of a cell: the first entry whose surface and distortion fit."""
+    keys = {(surface, distortion), (surface, ANY), (ANY, distortion), (ANY, ANY)}
+    return next((text for key, text in texts.items() if key in keys), "")
