@@ -47,9 +47,11 @@ class Image:
 
 @dataclass(frozen=True)
 class StreamOf:
-    """Server-Sent Events. The data of an event is one of the models, distinguished by `type`."""
+    """A response that does not end. Each event is one of the models, distinguished by `type`."""
 
     models: Collection[type[BaseModel]]
+    description: str = "Server-Sent Events; the `data` of each is one of these objects, as JSON"
+    media: str = "text/event-stream"
 
 
 def result_model(name: str, about: str, result: type | None = None, **more: Any) -> type[BaseModel]:
