@@ -15,7 +15,7 @@ BY_LOOPBACK_OR_TOKEN = {"metrics.metrics"}
 """Routes without a role. They have their own tests."""
 
 CREATED_WHEN_NEEDED = {"day_secrets"}
-"""Tables to which any request may add a row."""
+"""Tables that get rows from any request, also from a refused one."""
 
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 
