@@ -21,7 +21,7 @@ STREAMS_EXTENSION = "koyjabo.streams"
 STATS_STREAM = "stats"
 
 
-OPENED_STREAMS: Registry[str, Callable[[Services], Stream]] = Registry(
+STREAM_FACTORIES: Registry[str, Callable[[Services], Stream]] = Registry(
     {
         STATS_STREAM: StatsStream,
         "visitors": partial(CommunityStream, room="visitors"),
@@ -30,7 +30,7 @@ OPENED_STREAMS: Registry[str, Callable[[Services], Stream]] = Registry(
         COMMUNITY_STREAM: CommunityEvents,
     }
 )
-"""What builds the owner of all connections of a kind. Features fill it."""
+"""Functions that build the owner of all connections on one path, by name. Features fill it."""
 
 
 @bp.route("/", websocket=True)
@@ -70,8 +70,8 @@ def open_stream(app: Flask, name: str, request: Request, protocol: str | None = 
 
 
 def stream_of(app: Flask, name: str) -> Stream:
-    """The owner of all connections of one kind, a key of OPENED_STREAMS."""
+    """The owner of all connections on one path, by its name in STREAM_FACTORIES."""
     streams: dict[str, Stream] = app.extensions.setdefault(STREAMS_EXTENSION, {})
     if name not in streams:
-        streams[name] = OPENED_STREAMS[name](services_of(app))
+        streams[name] = STREAM_FACTORIES[name](services_of(app))
     return streams[name]

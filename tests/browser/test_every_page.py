@@ -3,8 +3,14 @@ sideways, in either language, however long people's texts are. No text is smalle
 than 44 px.
 """
 
+import re
+from contextlib import suppress
+from itertools import chain
+
 import pytest
 from pages import check_accessible, expect, log_in, visit
+from support.application.site import Site
+from werkzeug.exceptions import NotFound
 
 NARROW = {"viewport": {"width": 320, "height": 640}, "is_mobile": True, "has_touch": True}
 OVER = """() => {
@@ -54,6 +60,13 @@ PAGES = {
         "/admin/connect/shares/new?page={path}",
     ],
 }
+NOT_LISTED = {
+    *("docs.without_ending", "pages_communities.invitation_code", "pages_login.log_in_by_link"),  # redirect
+    *("panel_getting_started.first_page", "panel_health.state", "panel_search.search"),  # parts of pages
+    *("pages_home.manifest", "panel_look.colours"),  # files
+    "pages_second_factor.ask_totp_off",  # a confirmation that needs two-step login
+}
+"""Endpoints of pages that PAGES need not have."""
 AT_RISK = {
     "stranger": ["/"],
     "member": ["/communities/{community}"],
@@ -101,3 +114,16 @@ def test_everyone_can_use_a_form_that_was_refused(page):
     page.get_by_role("main").get_by_role("button").first.click()
     expect(page.locator("[aria-invalid]").first).to_be_visible()
     check_accessible(page)
+
+
+def test_every_page_is_listed(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        routes = site.app.url_map
+    adapter, listed = routes.bind(""), set()
+    for address in chain(*PAGES.values()):
+        path = re.sub(r"\{(\w+)\}", "1", address.replace("{number}", "/n/1")).partition("?")[0]
+        with suppress(NotFound):  # the page of an unknown address
+            listed.add(adapter.match(path)[0])
+    rules = [rule for rule in routes.iter_rules() if "GET" in (rule.methods or ()) and not rule.websocket]
+    pages = {rule.endpoint for rule in rules if rule.endpoint.startswith(("pages_", "panel_", "docs."))}
+    assert pages - listed == NOT_LISTED

@@ -226,7 +226,9 @@ def listed(*names):
     return [NewVisit("ayesha", name, at_ms=SPEC_MOMENT) for name in names]
 
 
-def test_a_list_of_visits_recovers_once_and_continues_above_the_acknowledged_visits(site, database, kind, monkeypatch):
+def test_a_list_of_visits_waits_for_one_recovery_and_its_numbers_continue_after_the_acknowledged_ones(
+    site, database, kind, monkeypatch
+):
     """Recovering once per visit would take a long time, because it waits for silent workers."""
     visits(site, "kept")
     lose(site, database, "lost")

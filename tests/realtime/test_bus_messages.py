@@ -26,6 +26,7 @@ from support.programs.patience import PATIENCE_S
 from support.programs.ports import free_port
 from support.programs.processes import run, wait_until
 
+from koyjabo.counting.records import CounterSnapshot
 from koyjabo.realtime import VisitorBroadcaster, visitor_broadcaster
 from koyjabo.realtime.broadcaster import NowhereToBroadcast
 
@@ -55,9 +56,7 @@ def changed(**fields):
 
 
 def figures(**fields):
-    names = ["scope", "epoch", "revision", "visits", "total", "unique_visitors", "day", "day_visits"]
-    names += ["last_ms", "last_place"]
-    return lambda good: good | {"figures": list((dict(zip(names, good["figures"], strict=True)) | fields).values())}
+    return lambda good: good | {"figures": CounterSnapshot._make(good["figures"])._replace(**fields)}
 
 
 NONSENSE = {

@@ -10,6 +10,8 @@ from support.clients.listener import PlainListener
 from support.clients.worker_connections import only, two_workers, worker_connections
 from support.programs.processes import wait_until
 
+from koyjabo.counting.records import CounterSnapshot
+
 STATS = "koyjabo:room:stats"
 INTERVAL_S = 0.5
 
@@ -33,7 +35,7 @@ def test_a_worker_publishes_once_in_each_interval_and_always_the_last_value(serv
                 """What the worker has published that registers the visits."""
                 if message := line.get_message(timeout=0.02):
                     message_ = json.loads(message["data"])
-                    totals[message_["from"]].append(message_["state"]["figures"][4])
+                    totals[message_["from"]].append(CounterSnapshot(*message_["state"]["figures"]).total)
                 return max(totals.values(), key=len, default=[0])
 
             def waits() -> bool:

@@ -35,6 +35,10 @@ class Dimension:
         """The position of a value among the rows. All values outside `order` share the last position."""
         return self.order.index(value) if value in self.order else len(self.order)
 
+    def default_rows(self, least: int) -> int:
+        """The number of rows of a list without a limit: at least `least`, and all values that have an order."""
+        return max(least, len(self.order))
+
 
 def page_dimension(name: str, label: str, is_counted: bool = False) -> Dimension:
     return Dimension(

@@ -21,7 +21,7 @@ Check = Callable[[Rows], None]
 
 
 class GrowingSums(Protocol):
-    """What rows are added to."""
+    """Sums that grow by rows."""
 
     @property
     def size(self) -> int:

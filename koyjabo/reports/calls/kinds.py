@@ -41,7 +41,7 @@ def _breakdown(insights: Insights, requested: Parameters) -> Any:
         raise InvalidInput(details={"by": "is required: a dimension, such as page, source or country"})
     limit = MAX_OFFSET
     if others["format"] == JSON_FORMAT or "limit" in others:
-        default = max(DEFAULT_ROWS, len(dimension_of(others["by"]).order))
+        default = dimension_of(others["by"]).default_rows(DEFAULT_ROWS)
         limit = _number("limit", others.get("limit", str(default)), 1, MAX_BREAKDOWN_ROWS)
     offset = _number("offset", others.get("offset", "0"), 0, MAX_OFFSET)
     return insights.breakdown(requested.query, others["by"], limit, offset, language())
@@ -73,7 +73,7 @@ REPORTS = {
         TableOf(BreakdownResponse),
         {
             "by": f"{', '.join(DIMENSION_NAMES)} or event:{{name}}:{{property}}",
-            "limit": f"1 to {MAX_BREAKDOWN_ROWS:,}; default {DEFAULT_ROWS}, 24 by hour, or all in a CSV file",
+            "limit": f"1 to {MAX_BREAKDOWN_ROWS:,}; default {DEFAULT_ROWS} or all ordered values; all in a CSV file",
             "offset": f"0 to {MAX_OFFSET:,}",
         },
         _breakdown,

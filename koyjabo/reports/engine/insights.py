@@ -18,11 +18,11 @@ from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.people.models import Community
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.active_peak import ActivePeak
-from koyjabo.reports.query import labels
 from koyjabo.reports.query.comparisons import compared, whole_days
 from koyjabo.reports.query.granularities import check
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.ranges import DEFAULT_RANGE, LAST_HOUR, last_hour
+from koyjabo.reports.query.value_labels import community_of, label, unlisted
 from . import snapshot_queries
 from .requests import BreakdownRequest, ReportRequest, SummaryRequest, TimelineRequest
 from .results import Breakdown, Period, Summary
@@ -130,14 +130,12 @@ class Insights:
     def labels(self, dimension: str, values: Collection[Value], language: str) -> dict[Value, str]:
         """Return the labels of these values, by value, for readers who may know every community."""
         names = self._names(dimension, [value for value in values if value])
-        return {value: labels.label(dimension, value, language, names) for value in values}
+        return {value: label(dimension, value, language, names) for value in values}
 
     def label(self, dimension: str, value: Value, language: str) -> str:
         names = self._names(dimension, [value] if value else [])
-        key = labels.community_of(dimension, value) if value and self._is_public else None
-        return (
-            labels.unlisted(language) if key and key not in names else labels.label(dimension, value, language, names)
-        )
+        key = community_of(dimension, value) if value and self._is_public else None
+        return unlisted(language) if key and key not in names else label(dimension, value, language, names)
 
     def version(self, query: ReportQuery, is_compared: bool = False) -> str:
         """Return a text that changes whenever a report may change, for ETags. For the last hour, and for the comparison
@@ -184,11 +182,11 @@ class Insights:
             return result._replace(figures=result.figures._replace(peak_active=peak))
         if isinstance(request, BreakdownRequest) and language:
             names = self._names(request.dimension, [row.value for row in result.rows if row.value])
-            label = partial(labels.label, request.dimension, language=language, communities=names)
-            return result._replace(rows=[row._replace(label=label(row.value)) for row in result.rows])
+            label_of = partial(label, request.dimension, language=language, communities=names)
+            return result._replace(rows=[row._replace(label=label_of(row.value)) for row in result.rows])
         return result
 
     def _names(self, dimension: str, values: list[str]) -> dict[str, Community]:
-        """Return the communities that the values refer to, by the result of `labels.community_of`."""
-        keys = {key for value in values if (key := labels.community_of(dimension, value))}
+        """Return the communities that the values refer to, by the result of `community_of`."""
+        keys = {key for value in values if (key := community_of(dimension, value))}
         return self._database.read(snapshot_queries.named_communities, keys, self._is_public) if keys else {}

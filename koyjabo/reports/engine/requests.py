@@ -12,7 +12,7 @@ from koyjabo.columns.query.groups import EVERYTHING, LENGTHS, NO_VISITS, VALUE
 from koyjabo.columns.query.periods import DAY, PERIOD_KEYS
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.query.granularities import periods, running
-from koyjabo.reports.query.labels import community_of
+from koyjabo.reports.query.value_labels import community_of
 from . import snapshot_queries
 from .results import Breakdown, Figures, Period, Row, Summary
 from .snapshot_queries import Snapshot

@@ -13,7 +13,7 @@ FILLS = {
     "people.audit.log:ACTION_LABELS": "share_links:SHARE_ACTIONS",
     "people.audit.log:SUBJECT_LABELS": "share_links:SHARE_SUBJECTS",
     "web.pages.page_parts:PAGE_PARTS": "admin:SHARE_PARTS",
-    "sockets.websocket_routes:OPENED_STREAMS": "pages.stream:SHARE_STREAMS",
+    "sockets.websocket_routes:STREAM_FACTORIES": "pages.stream:SHARE_STREAMS",
     "reports.ui.view_links:VIEW_LINKS": "admin:SHARE_LINKS",
 }
 

@@ -203,7 +203,7 @@ class ViewPlan:
         """Return requests for a breakdown of the query, by default as long as in a card, and for all values of the
         compared days.
         """
-        limit = limit or max(breakdowns.MAX_LINES_IN_CARD, len(dimension_of(dimension).order))
+        limit = limit or dimension_of(dimension).default_rows(breakdowns.MAX_LINES_IN_CARD)
         requests = [BreakdownRequest(self.query, dimension, limit, offset)]
         return (
             [*requests, BreakdownRequest(self.compared, dimension, MAX_BREAKDOWN_ROWS)] if self.compared else requests

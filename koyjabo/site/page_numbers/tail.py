@@ -7,8 +7,8 @@ from .page_reading import MAX_ROWS_READ, PageReading, Position, View
 
 
 class Tail:
-    """The views between the marks of `page_sums` and a later position. It begins again, for example, after the database
-    was rolled back.
+    """The views that `page_sums` does not include yet. After the database was rolled back, for example, all are read
+    again.
     """
 
     watched: Collection[str] = ()

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 INTERFACES = ("command_search", "connect", "overview", "panel_stream", "server")
 FILLS = {
-    "sockets.websocket_routes:OPENED_STREAMS": "panel_stream:PANEL_STREAMS",
+    "sockets.websocket_routes:STREAM_FACTORIES": "panel_stream:PANEL_STREAMS",
     "web.panel.server_page:SERVER_PAGE": "server:SHOWN_PAGE",
     "web.panel.server_page:SERVER_ROWS": "server:SITE_ROWS",
 }

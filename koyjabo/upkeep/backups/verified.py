@@ -45,8 +45,8 @@ def make(folder: BackupFolder, keep: int, clock: Clock, progress: ReportProgress
 
 
 def prove(path: Path, head: Head, folder: Path, progress: ReportProgress) -> None:
-    """Restore `path` into a database in the empty `folder`, and recount it. Touches no other database. `head` is as it
-    was written. Raises Unusable.
+    """Restore `path` into a database in the empty `folder`, and recount it. Touches no other database. Raises Unusable,
+    also if the file does not begin with `head`.
     """
     if backup_file.head(path) != head:
         raise Unusable("The file is not the backup that was made.")

@@ -93,7 +93,7 @@ def vector_icon() -> Response:
 
 @bp.get(f"/<any({', '.join(map(repr, ICON_FILES))}):icon_file>")
 def pixel_icon(icon_file: str) -> Response:
-    """Send an icon as PNG: a mark of that kind, or else the ring on the site's colour."""
+    """Send an icon as PNG: the site's mark if it is a PNG, or else the ring on the site's colour."""
     own, palette = current()[SiteMarks].mark, _palette()
     static_file, size = ICON_FILES[icon_file]
     if own and own.kind == "png":

@@ -64,8 +64,6 @@ SECURITY = {
     },
 }
 
-STREAM_DESCRIPTION = "Server-Sent Events; the `data` of each is one of these objects, as JSON"
-
 COME_BACK_LATER = {429, 503}
 RETRY_AFTER_HEADER = {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "integer"}}}
 
@@ -179,8 +177,8 @@ def _body(response: ResponseSpec) -> dict[str, Any]:
         return {"description": response.description, "content": {response.media: {}}}
     if isinstance(response, StreamOf):
         return {
-            "description": STREAM_DESCRIPTION,
-            "content": {"text/event-stream": {"schema": _by_type(response.models)}},
+            "description": response.description,
+            "content": {response.media: {"schema": _by_type(response.models)}},
         }
     if isinstance(response, ListOf):
         array = {"schema": {"type": "array", "items": _schema(response.model)["schema"]}}

@@ -1,8 +1,7 @@
 """What handlers say about the bodies of their responses."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Any, TypeAlias, get_type_hints
+from typing import Any, NamedTuple, TypeAlias, get_type_hints
 
 from pydantic import BaseModel, Field, create_model
 
@@ -10,46 +9,42 @@ ResponseSpec: TypeAlias = "type[BaseModel] | ListOf | TableOf | OneOf | Text | I
 """Describes a response: a model of the body, a text about an error, or None for an empty body."""
 
 
-@dataclass(frozen=True)
-class ListOf:
+class ListOf(NamedTuple):
     """An array of a model."""
 
     model: type[BaseModel]
 
 
-@dataclass(frozen=True)
-class TableOf:
+class TableOf(NamedTuple):
     """Rows, as JSON or as CSV."""
 
     json: type[BaseModel] | ListOf
 
 
-@dataclass(frozen=True)
-class OneOf:
+class OneOf(NamedTuple):
     """One of two models."""
 
     model: type[BaseModel]
     other: type[BaseModel]
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(NamedTuple):
     """A body that is not JSON."""
 
     description: str
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(NamedTuple):
     description: str
     media: str = "image/gif"
 
 
-@dataclass(frozen=True)
-class StreamOf:
-    """Server-Sent Events. The data of an event is one of the models, distinguished by `type`."""
+class StreamOf(NamedTuple):
+    """A response that does not end. Each event is one of the models, distinguished by `type`."""
 
     models: Collection[type[BaseModel]]
+    description: str = "Server-Sent Events; the `data` of each is one of these objects, as JSON"
+    media: str = "text/event-stream"
 
 
 def result_model(name: str, about: str, result: type | None = None, **more: Any) -> type[BaseModel]:

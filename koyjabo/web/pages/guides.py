@@ -71,7 +71,7 @@ class Guide(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A part of a document, or what someone wants to do, from the table in INDEX."""
+    """A section of a document, or a row of the table in INDEX, which says what a reader wants to do."""
 
     title: str
     document: str  # its title; "" if the section's title says it

@@ -110,7 +110,7 @@ def test_the_tracker_returns_the_figures_that_citinfos_expects(tracker, world):
     assert tracker.get_visitor_count(HIKERS) == 3
 
 
-def test_the_tracker_finds_communities_and_the_divisions_of_the_newest_valid_logins(database):
+def test_the_tracker_counts_each_member_in_the_division_of_the_newest_valid_login(database):
     with Site(database.url) as site:
         ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
         first, second = found(ayesha)["id"], found(ayesha)["id"]

@@ -59,7 +59,7 @@ def test_each_number_of_the_total_is_in_one_part(site, sqlite_database):
     assert parts["parts"][2]["at"] == iso(began_ms)
 
 
-def test_the_public_receipt_is_for_any_page_and_revalidated(site):
+def test_any_page_can_read_the_public_receipt_and_revalidates_it(site):
     site.set_total(5000)
     first = site.client.get("/api/receipt", headers=ELSEWHERE)
     assert (first.headers["Access-Control-Allow-Origin"], first.headers["Cache-Control"]) == ("*", "no-cache")

@@ -17,8 +17,8 @@ from support.people.two_step import App, first_step, turn_on
 from support.sites.full_site import everything
 
 NAME = "Ayesha Siddiqua"
-BESIDES = {"users", "visits", "visitors", "people", "conversions", "audit_log", "communities", "outbox"} | {"api_keys"}
-"""Tables that refer to accounts without a foreign key."""
+OWNING_COLUMNS = {"user_id", "person", "actor_id", "founder_id", "created_by", "email"}
+"""Names of columns that contain an account, also without a foreign key."""
 
 BY_SQL = """
 INSERT INTO shares (id, token_digest, name, filters, created_ms, created_by)
@@ -77,12 +77,13 @@ class AccountHistory:
 
 
 def tables_of_users() -> set[str]:
-    """Tables with a foreign key to users, and the other tables about accounts."""
+    """Tables with a foreign key to users, and tables that name an account."""
 
     def refers(table: Table) -> bool:
-        return any(key.column.table.name == "users" for key in table.foreign_keys)
+        has_key = any(key.column.table.name == "users" for key in table.foreign_keys)
+        return has_key or not OWNING_COLUMNS.isdisjoint(table.columns.keys())
 
-    return {table.name for table in db.metadata.sorted_tables if refers(table)} | BESIDES
+    return {table.name for table in db.metadata.sorted_tables if refers(table)}
 
 
 def tables_with(site: Site, *texts: str) -> set[str]:

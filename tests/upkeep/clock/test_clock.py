@@ -357,7 +357,7 @@ def test_admins_get_one_email_about_a_doubt(sqlite_database):
         assert mails == [("rani@example.com",)]
 
 
-def test_a_machine_whose_clock_differs_is_named_and_ends_no_doubt(site, monkeypatch):
+def test_a_machine_with_a_different_clock_is_named_and_does_not_end_the_doubt(site, monkeypatch):
     site.register("ayesha")
     site.time.put_right(days=-YEARS["days"])
     site.restart()

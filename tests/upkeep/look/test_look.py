@@ -86,7 +86,7 @@ def test_a_number_and_the_home_page_are_shared_with_a_picture_of_the_number(sqli
             assert (unknown.data, unknown.headers["Cache-Control"]) == (plain, caching)
 
 
-def test_every_length_of_a_number_is_on_the_picture():
+def test_the_share_picture_shows_a_number_of_any_length():
     numbers = [number_in(code, 10**digits - 1) for code in ("en", "bn") for digits in range(1, 13)]
     pictures = [card(DEFAULT_PALETTE, "", number) for number in numbers]
     assert len(set(pictures)) == 24
