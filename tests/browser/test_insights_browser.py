@@ -183,6 +183,20 @@ def test_the_map_is_fetched_when_its_tab_is_opened_and_fits_a_phone(new_device, 
     assert (box["x"] >= 0, box["x"] + box["width"] <= 360, shape > 900, over(page)) == (True, True, True, 0)
 
 
+def test_a_phone_shows_the_card_of_the_tab_that_was_opened_last(new_device, session):
+    page = new_device(storage_state=session, **{**PHONE, "locale": "en"}).open("/admin/?range=7d&tabs=channel,hour,map")
+    cards = {name: page.locator(f"#insights-{name}") for name in ("places", "pages")}
+    expect(page.locator(".deck > nav [aria-current]")).to_have_text("Locations")
+    page.locator(".deck > nav").evaluate("tabs => tabs.scrollIntoView()")
+    expect(cards["places"].locator("svg.map")).to_be_in_viewport()
+    expect(cards["pages"]).not_to_be_in_viewport()
+    page.locator(".deck > nav a", has_text="Pages").click()
+    expect(cards["places"]).not_to_be_in_viewport()
+    row(page, "page", "/fares").click()
+    expect(page).to_have_url(re.compile("page=%2Ffares"))
+    expect(cards["places"]).not_to_be_in_viewport()
+
+
 def test_overview_is_small_and_a_day_of_its_chart_opens_with_the_keyboard(new_device, session):
     """Includes everything that the page transfers without a cache."""
     page = new_device(storage_state=session).open("/admin/?range=7d")

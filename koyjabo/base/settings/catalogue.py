@@ -31,9 +31,9 @@ PAGE_SETTINGS = {
         Setting(
             "SITE_BANGLA",
             "name",
-            N_("This site is also in Bangla"),
+            N_("Offer Bangla"),
             "choice",
-            words={"1": N_("Yes"), "0": N_("No")},
+            words={"1": N_("To everyone"), "0": N_("Only to people whose browser prefers it")},
             asks_proof=False,
         ),
         Setting(

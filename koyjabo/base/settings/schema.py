@@ -74,7 +74,9 @@ class Settings(BaseModel):
     )
     site_sentence_bn: SiteSentence = setting("", "that line in Bangla; if empty, SITE_SENTENCE")
     site_bangla: Literal["", "1", "0"] = setting(
-        "", "whether the site is also in Bangla, `1` or `0`; if empty, Koy Jabo and sites with a text in Bangla are"
+        "",
+        "who sees the switch to Bangla, and fields for it: `1` for everyone, `0` for people whose browser prefers it; "
+        "if empty, `1` for Koy Jabo and sites with a text in Bangla",
     )
     site_colour: Annotated[str, AfterValidator(checks.colour)] = setting(
         "", "colour of the site, such as `#2f5488`; all others follow it; if empty, green and red for Koy Jabo only"
@@ -345,7 +347,7 @@ class Settings(BaseModel):
 
     @property
     def speaks_bangla(self) -> bool:
-        """Whether the site is also in Bangla. Unless SITE_BANGLA is set: if its name or sentence is."""
+        """Whether it offers Bangla to everyone. Unless SITE_BANGLA is set: if its name or sentence is in Bangla."""
         has_texts = self.has_default_name or self.site_name_bn or self.site_sentence_bn
         return self.site_bangla == "1" if self.site_bangla else bool(has_texts)
 

@@ -28,4 +28,5 @@ def register(base: "Base") -> None:
     base.on(base.signals.language_chosen, accounts.email_links.choose_language)
     base.on(base.signals.settings_changed, lambda _: accounts.enrolment.end_sessions_without())
     base.at_close(accounts.passwords.close)
-    base.services[Navigation].add(PanelPage("panel_users.users", N_("People"), "user", rank=4))
+    page = PanelPage("panel_users.users", N_("People"), "user", rank=4, words=N_("users, accounts"))
+    base.services[Navigation].add(page)

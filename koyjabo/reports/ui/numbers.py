@@ -91,6 +91,7 @@ def _card(results: ViewResults, card: Card, cells: dict[str, Cell]) -> dict[str,
         "counts_others": counts_others,
         "tabs": results.tabs(card),
         "map": [(line.value, line.number) for line in on_map],
+        "off_map": results.off_map if tab == MAP and results.dots else 0,
     }
 
 

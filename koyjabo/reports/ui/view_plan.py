@@ -147,6 +147,12 @@ class ViewPlan:
         """The requested granularity, or the next coarser one if there are too many days."""
         return possible(self.query, self.other("granularity") or timelines.granularity(self.query))
 
+    @property
+    def opened_card(self) -> str:
+        """The card of the tab that was opened last; "" if each card shows its first tab."""
+        cards = self.base.cards
+        return next((card.name for tab in reversed(self.open_tabs) for card in cards if tab in card.tabs), "")
+
     def tab(self, card: Card) -> str:
         tabs = self.tabs(card)
         return next((tab for tab in self.open_tabs if tab in tabs), tabs[0])

@@ -90,6 +90,11 @@ class ViewResults:
         own = visits.pop("BD", 0)
         return map_dots.dots(self.values(*ALL_CITIES)) if own > max(visits.values(), default=0) else []
 
+    @property
+    def off_map(self) -> int:
+        """The visits that the map of Bangladesh does not show, because they are from elsewhere or unknown."""
+        return self.values(*ALL_CITIES).total.visits - sum(dot.line.number for dot in self.dots)
+
     def tabs(self, card: Card) -> list[str]:
         return [tab for tab in self.plan.tabs(card) if tab != CITY_NAME or self.has_cities]
 

@@ -19,9 +19,9 @@ def register(base: "Base") -> None:
 
     navigation = base.services[Navigation]
     navigation.add(
-        PanelPage(OVERVIEW_SECTION, N_("Overview"), "gauge", rank=1),
+        PanelPage(OVERVIEW_SECTION, N_("Overview"), "gauge", rank=1, words=N_("reports, statistics")),
         PanelPage(CONNECT_SECTION, N_("Connect"), "plus", rank=5),
-        PanelPage(SERVER, N_("Server"), "activity", rank=6),
+        PanelPage(SERVER, N_("Server"), "activity", rank=6, words=N_("settings")),
     )
     navigation.add_shortcuts(
         SERVER,

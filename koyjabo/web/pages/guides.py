@@ -163,7 +163,7 @@ def sections() -> tuple[Section, ...]:
     """What people want to do, from the table in INDEX, and the parts of all documents, with their beginnings."""
     result = [
         Section(wish[0].upper() + wish[1:], "", page, heading, _words(wish), _words(wish, label), is_wish=True)
-        for wish, label, page, heading in WANTED_ROW.findall(text_of(INDEX))
+        for wish, label, page, heading in WANTED_ROW.findall(text_of(INDEX).replace("*", ""))
     ]
     for name, document in titles().items():
         if name in UNSEARCHED_DOCUMENTS:

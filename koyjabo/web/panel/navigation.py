@@ -36,6 +36,7 @@ class PanelPage(NamedTuple):
     icon: str = ""  # of a section's first page
     section: str = ""  # the endpoint of the section's first page, if this is another one
     rank: int = 0  # sections, and the other pages of a section, are shown by rank
+    words: object = ""  # what people search for instead of the label
 
 
 class PanelSection(NamedTuple):
@@ -75,7 +76,7 @@ class Navigation:
         """The command menu's entries for an admin (`may_change`) or a viewer: pages, then their parts."""
         pages = [page for section in self.sections() for page in section.pages]
         for page in pages:
-            yield Shortcut(page.label, page.endpoint)
+            yield Shortcut(page.label, page.endpoint, words=page.words)
         for page in pages:
             for part in self._shortcuts.get(page.endpoint, ()):
                 if may_change or not part.for_admins:

@@ -19,7 +19,8 @@ from koyjabo.base.colours.palette import (
 from koyjabo.web.assets.static_files import STATIC_FOLDER
 
 STEPS = ("00", "55", "aa", "ff")
-COLOURS = [*("#" + "".join(parts) for parts in product(STEPS, repeat=3)), OTHER_COLOUR]
+EXTREMES = ("#010101", "#0a0a14", "#fff8dc", "#fefefe")
+COLOURS = [*("#" + "".join(parts) for parts in product(STEPS, repeat=3)), OTHER_COLOUR, *EXTREMES]
 PALETTES = {"": DEFAULT_PALETTE} | {colour: palette_of(colour) for colour in COLOURS}
 TEXTS = {"light": ("#52605a", "#17692f", "#a8232b"), "dark": ("#9db0a7", "#6cd58a", "#ff938c")}
 """`--quiet`, `--good` and `--danger` of webkit/tokens.css."""

@@ -16,11 +16,11 @@ TIMES = {
     "stayed": "2 m 10 s",
     "worked": "1 h 1 m ✓",
     "driven": "3 s automated",
-    "pixel": "–",
-    "pressed": "– ✓",
-    "bot": "0 s automated",
-    "alone": "0 s",
-    "newcomer": "–",
+    "pixel": "",
+    "pressed": "✓",
+    "bot": "automated",
+    "alone": "",
+    "newcomer": "",
 }
 ROWS = {  # attended_ms, acted, automated, is_bot, network
     "stayed": (130_999, False, False, False, "other"),

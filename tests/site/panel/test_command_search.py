@@ -1,5 +1,7 @@
 """Results of the command menu, for admins and for viewers."""
 
+import re
+
 import pytest
 from support.application.site import Site
 from support.people.admins import ExampleCommunity, id_of, panel
@@ -55,9 +57,12 @@ def test_the_pages_in_the_command_menu_have_different_names(admin):
 
 def test_a_page_and_a_document_are_found_by_other_words_for_them(site, viewer):
     documents = {"wordpress": "/docs/client.md#wordpress", "colours": "/docs/settings.md#a-look-of-your-own"}
-    pages = {"color": "/admin/server#name", "logo": "/admin/server#name", "help": "/docs/"}
+    pages = {"color": "/admin/server#name", "logo": "/admin/server#name", "help": "/docs/", "reports": "/admin/"}
     for words, path in {**documents, **pages, "language": "/admin/server#choices"}.items():
         assert path in [url for *_, url in found(viewer, words)], words
+    page = viewer.get("/admin/find?q=server")
+    assert re.findall('<h2 id="kind[^>]*>(.*?)<', page) == ["Pages", "Documentation"], "in this order"
+    assert "Fix what Server warns about" in page
     assert '<a href="/docs/">' in viewer.get("/account")
     assert '<a href="/docs/">' not in Reader(site).sign_up("mina").get("/account")
 

@@ -163,6 +163,12 @@ def test_a_setting_of_the_environment_is_shown_and_cannot_be_changed(site, admin
     assert site.services[Settings].retention_days == 30
 
 
+def test_a_form_shows_the_values_of_the_environment_in_fields_that_cannot_be_changed(sqlite_database):
+    with Site(sqlite_database.url, SITE_NAME="Carnet") as site:
+        page = panel(site).get(f"{PAGE}?edit=name")
+    assert re.search('<input id="site_name" value="Carnet"[^>]* disabled>', page)
+
+
 def test_every_setting_needs_a_password_or_has_a_reason_for_none(sqlite_database):
     """A new setting fails here until it has a value, and a reason or a password."""
     with Site(sqlite_database.url, TIMEZONE="") as site:

@@ -81,11 +81,10 @@ def evidence(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> str:
 
 
 def time_and_kind(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> tuple[str, str]:
-    """The time on page, such as `2 m 10 s`, and the kind of evidence. The time is `–` until it is known."""
+    """The time on page, such as `2 m 10 s`, "" if the visit was not attended, and the kind of evidence."""
     time = _time(visit, live_times)
-    attended_ms = time.at(current().clock.now_ms())
-    is_known = attended_ms is not None and (attended_ms >= ATTENDED_VISIT_MS or not _is_early(visit.at_ms))
-    return spent((attended_ms or 0) // 1000) if is_known else "–", time.evidence
+    attended_ms = time.at(current().clock.now_ms()) or 0
+    return spent(attended_ms // 1000) if attended_ms >= ATTENDED_VISIT_MS else "", time.evidence
 
 
 def _time(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> LiveTime:

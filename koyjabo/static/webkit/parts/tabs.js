@@ -11,11 +11,25 @@ function markDeck(cards) {
   tabsOf(/** @type {Element} */ (cards.parentElement)).forEach((tab, at) => (at === shown ? tab.setAttribute("aria-current", "true") : tab.removeAttribute("aria-current")));
 }
 
+/** @param {HTMLAnchorElement} tab  @param {ScrollBehavior} behavior */
+function scrollToCard(tab, behavior) {
+  const deck = /** @type {Element} */ (tab.closest("[data-deck]")), cards = /** @type {Element} */ (deck.lastElementChild);
+  cards.scrollTo({ left: [...tabsOf(deck)].indexOf(tab) * cards.clientWidth, behavior });
+}
+
+/** Scrolls to the card that the page opens with. */
+function open() {
+  const tab = /** @type {HTMLAnchorElement | null} */ (document.querySelector("[data-deck] > nav a[data-opened]"));
+  if (tab) scrollToCard(tab, "instant");
+  tab?.removeAttribute("data-opened"); // the reader may scroll on
+}
+
+document.addEventListener("replaced", open);
+open();
 document.addEventListener("click", (event) => {
   const tab = /** @type {HTMLAnchorElement | null} */ (/** @type {Element} */ (event.target).closest("[data-deck] > nav a"));
-  const deck = tab?.closest("[data-deck]"), cards = deck?.lastElementChild;
-  if (!tab || !deck || !cards) return;
+  if (!tab) return;
   event.preventDefault();
-  cards.scrollTo({ left: [...tabsOf(deck)].indexOf(tab) * cards.clientWidth, behavior: still.matches ? "auto" : "smooth" });
+  scrollToCard(tab, still.matches ? "auto" : "smooth");
 });
 document.addEventListener("scroll", ({ target }) => target instanceof Element && target.matches("[data-deck] > :last-child") && markDeck(target), { capture: true, passive: true }); // the tabs scroll, too
