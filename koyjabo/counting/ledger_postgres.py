@@ -33,7 +33,6 @@ from .batch_plan import (
     BatchPlan,
     FirstVisit,
     KnownRows,
-    keys,
     other_days,
     person_days,
     plan,
@@ -44,31 +43,34 @@ from .high_water import NO_MARK, DatabaseRolledBack, HighWater, HighWaterMark, r
 from .ledger_query import LedgerQuery
 from .milestones import Milestones
 from .models import DailyVisits, HourlyVisits, StoredMilestone, Visit, Visitor
-from .prepared_postgres import PLAN_ONCE, PreparedStatements
+from .prepared_postgres import PLAN_ONCE, SERVER_NAME, PreparedStatements
 from .records import CounterSnapshot, Keyed, Outcome
 from .writer_postgres import Planned, PostgresWriter
 
 BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}{PLAN_ONCE}"
 
-# A subquery per key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the order
-# of the keys, so the second and third arrays of the result have one element per key. `txid_current()` is free here: the
-# locks have already given the transaction its number.
-POSTGRES_LOOK_UP_VISITS = """
-SELECT txid_current(), concat_ws(' ', pg_postmaster_start_time(),
-    (SELECT oid FROM pg_database WHERE datname = current_database())
-), ARRAY(
-    SELECT json_build_array(c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s::text, coalesce(
-        (SELECT d.visits FROM daily_visits d WHERE d.scope = c.scope AND d.day = %s), 0),
-        (SELECT v.at_ms FROM visits v WHERE v.id = c.visits AND c.scope = 'site'),
-        (SELECT v.place FROM visits v WHERE v.id = c.visits AND c.scope = 'site'))::text
-    FROM counters c WHERE c.scope = ANY(%s)
-), ARRAY(
-    SELECT (SELECT json_build_array(v.ordinal, v.day_number)::text FROM visits v
-            WHERE v.visitor_id = b.visitor AND v.visit_id = b.visit)
-    FROM unnest(%s::text[], %s::text[]) AS b(visitor, visit)
-), ARRAY(
-    SELECT (SELECT coalesce(w.user_id, '') FROM visitors w WHERE w.scope = b.scope AND w.visitor_id = b.visitor)
-    FROM unnest(%s::text[], %s::text[]) AS b(scope, visitor)
+
+def select_counters(looked_up: str = "") -> str:
+    """A query for snapshots. Its parameters are the day, twice, those of `looked_up`, and the scopes. The site's row
+    ends with the columns `looked_up`.
+    """
+    return f"""
+SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s::text, coalesce(d.visits, 0), v.at_ms,
+    v.place{looked_up and ", r.*"}
+FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = %s
+LEFT JOIN visits v ON v.id = c.visits AND c.scope = 'site'
+{looked_up and f"LEFT JOIN LATERAL (SELECT {looked_up}) r ON c.scope = 'site'"} WHERE c.scope = ANY(%s)
+"""
+
+
+# Each query costs the server as much as 20 rows, so one query looks up visits and visitors. `txid_current()` is free
+# here: the locks have already given the transaction its number.
+POSTGRES_LOOK_UP_VISITS = f"""
+txid_current(), {SERVER_NAME}, ARRAY(
+    SELECT concat(v.ordinal, ' ', v.day_number, ' ', w.first_visit, ' ', w.user_id)
+    FROM unnest(%s::text[], %s::text[], %s::text[]) AS b(scope, visitor, visit)
+    LEFT JOIN visits v ON v.visitor_id = b.visitor AND v.visit_id = b.visit
+    LEFT JOIN visitors w ON w.scope = b.scope AND w.visitor_id = b.visitor
 )
 """
 VISITS_OF_DAYS = """, ARRAY(
@@ -83,15 +85,17 @@ ROWS_OF_COMMUNITIES = f""", ARRAY({daily_people_postgres.POSTGRES_PERSON_DAYS}),
 )
 """
 
+COUNTER_COLUMNS = len(CounterSnapshot._fields)
+
 Row = tuple[Any, ...]
 
 STATEMENTS = PreparedStatements(
     {
         "lock": "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope FOR UPDATE",
-        "look_up": POSTGRES_LOOK_UP_VISITS,
-        "look_up_days": POSTGRES_LOOK_UP_VISITS + VISITS_OF_DAYS,
-        "look_up_people": POSTGRES_LOOK_UP_VISITS + ROWS_OF_COMMUNITIES,
-        "look_up_days_people": POSTGRES_LOOK_UP_VISITS + VISITS_OF_DAYS + ROWS_OF_COMMUNITIES,
+        "look_up": select_counters(POSTGRES_LOOK_UP_VISITS),
+        "look_up_days": select_counters(POSTGRES_LOOK_UP_VISITS + VISITS_OF_DAYS),
+        "look_up_people": select_counters(POSTGRES_LOOK_UP_VISITS + ROWS_OF_COMMUNITIES),
+        "look_up_days_people": select_counters(POSTGRES_LOOK_UP_VISITS + VISITS_OF_DAYS + ROWS_OF_COMMUNITIES),
         "visits": postgres_insert(Visit, INSERTED_VISIT_COLUMNS),
         "visitors": postgres_insert(Visitor, FirstVisit._fields),
         "days": postgres_insert(DailyVisits, conflict=adding(DailyVisits)),
@@ -106,13 +110,8 @@ FROM jsonb_array_elements(%s) r WHERE c.scope = r->>0
     }
 )
 
-POSTGRES_SNAPSHOT = f"""
-{limits()}
-SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(d.visits, 0), v.at_ms, v.place
-FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = %s
-LEFT JOIN visits v ON v.id = c.visits AND c.scope = 'site' WHERE c.scope = ANY(%s)
-"""
 READ_LIMITS = limits()
+POSTGRES_SNAPSHOT = READ_LIMITS + select_counters()
 POSTGRES_KNOWS_VISITOR = f"{READ_LIMITS} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
 
 
@@ -239,29 +238,44 @@ def _known_rows(
     cursor: Any, batch: list[Keyed], locks: str, locked: list[Any], clock: Clock, today: str
 ) -> tuple[int, str, KnownRows]:
     """The rows that `batch` needs, read after `locks`, whose parameters are `locked`."""
-    scopes, visits, pairs = list({SITE} | {visit.scope for visit, _ in batch}), keys(batch), users(batch)
-    visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
-    name, parameters = "look_up", [*locked, today, today, scopes, *_columns(visits), *_columns(visitors)]
+    scopes, pairs = list({SITE} | {visit.scope for visit, _ in batch}), users(batch)
+    sought = list(
+        {
+            (scope, *key)
+            for visit, visit_id in batch
+            for scope in (SITE, visit.scope)
+            for key in ((visit.visitor_id, visit_id), visit.other_key)
+            if key
+        }
+    )
+    name, parameters = "look_up", [*locked, today, today, *map(list, zip(*sought, strict=True))]
     if days := other_days(batch, today, clock):
         name += "_days"
         parameters.append(days)
     if people := person_days(batch, clock):
         name += "_people"
         parameters += [*daily_people_postgres.columns(people), scopes, *_columns(pairs)]
-    cursor.execute(locks + STATEMENTS.calls[name], parameters)
-    transaction, server, counters, numbers, user_ids, *rest = cursor.fetchone()
+    cursor.execute(locks + STATEMENTS.calls[name], [*parameters, scopes])
+    counters = {row[0]: row for row in cursor.fetchall()}
+    figures = {scope: CounterSnapshot(*row[:COUNTER_COLUMNS]) for scope, row in counters.items()}
+    transaction, server, found, *rest = counters[SITE][COUNTER_COLUMNS:]
     of_days = rest.pop(0) if days else ()
     seen, closed, members = rest or ((), (), ())
-    figures = {row[0]: CounterSnapshot(*row) for row in map(json.loads, counters)}
     known = KnownRows(
         snapshot=figures,
-        numbers={key: tuple(json.loads(row)) for key, row in zip(visits, numbers, strict=True) if row is not None},
-        visitors={key: user or None for key, user in zip(visitors, user_ids, strict=True) if user is not None},
+        numbers={},
+        visitors={},
         people=DailyPeople((StoredDay._make(json.loads(row)) for row in seen), clock),
         day_visits={today: figures[SITE].day_visits, **dict(map(json.loads, of_days))},
         closed=set(closed or ()),
         members={pair for pair, is_member in zip(pairs, members or (), strict=False) if is_member},
     )
+    for (scope, visitor_id, visit_id), row in zip(sought, found, strict=True):
+        ordinal, day_number, first_visit, user_id = row.split(" ", 3)
+        if ordinal:
+            known.numbers[visitor_id, visit_id] = int(ordinal), int(day_number) if day_number else None
+        if first_visit:
+            known.visitors[scope, visitor_id] = user_id or None
     return transaction, server, known
 
 

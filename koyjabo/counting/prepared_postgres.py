@@ -7,6 +7,9 @@ from itertools import count
 
 PLACEHOLDER = "%s"
 
+SERVER_NAME = "'SERVER'"
+"""In a statement, the text that identifies the connection's database on this server since its last start."""
+
 PLAN_ONCE = """
 SET LOCAL plan_cache_mode = force_generic_plan;
 SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
@@ -31,11 +34,13 @@ class PreparedStatements:
             for name, sql in statements.items()
         }
         prepare = "".join(
-            f"EXECUTE $sql$PREPARE {family}{name} AS {_numbered(sql)}$sql$;\n" for name, sql in statements.items()
+            f"EXECUTE replace($sql$PREPARE {family}{name} AS {_numbered(sql)}$sql$, $sql${SERVER_NAME}$sql$, server);\n"
+            for name, sql in statements.items()
         )
         # An error may have left some of them. The last one shows that all are there.
         self.prepare = f"""
-DO $do$ DECLARE known text; BEGIN
+DO $do$ DECLARE known text; server text := quote_literal(concat_ws(' ', pg_postmaster_start_time(),
+    (SELECT oid FROM pg_database WHERE datname = current_database()))); BEGIN
 IF NOT EXISTS (SELECT FROM pg_prepared_statements WHERE name = '{family}{[*statements][-1]}') THEN
 FOR known IN SELECT name FROM pg_prepared_statements WHERE starts_with(name, '{family}') LOOP
 EXECUTE 'DEALLOCATE ' || known; END LOOP;
