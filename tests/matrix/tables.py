@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from matrix.settings import SETTINGS
 from matrix.table import Table
 
-TABLES: tuple[Table, ...] = ()
+TABLES: tuple[Table, ...] = (SETTINGS,)
