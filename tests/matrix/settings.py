@@ -51,7 +51,7 @@ RULES = {
     "number": Rule("mmmrmm-rrmr", "", "", "", "5m", "be a whole number"),
     "colour": Rule("mmmrmmmrrmr", "#2f5488", "#2F5488", "#২f৫৪৮৮", "rgb(47, 84, 136)", "should be a colour"),
     "url": Rule(
-        *("mmmrmmccrmc", "https://app.example.com/7", "HTTPS://APP.EXAMPLE.COM/7", "https://app.example.com/৭"),
+        *("mmmrmmmcrmc", "https://app.example.com/7", "HTTPS://APP.EXAMPLE.COM/7", "https://app.example.com/৭"),
         *("app.example.com/7", "should be a URL"),
     ),
     "origin": Rule(
