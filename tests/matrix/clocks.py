@@ -84,6 +84,7 @@ TIME = Table(
         ("tokens", ANY): "token_expired",
         ("logins", ANY): "invalid_token",
         ("codes", ANY): "wrong_code",
+        ("proofs", "year ahead"): "invalid_token",  # the session has ended
         ("proofs", ANY): "proof_required",
         ("links", ANY): "unknown_share",
         ("keys", ANY): "key_expired",
