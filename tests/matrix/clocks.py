@@ -72,6 +72,7 @@ TIME = Table(
     active visitors   m m m m m m m m m m m
     leases            c c c c c c c c w c c
     tokens            r r r r m m m m m r m
+    printed link      c c c c c c c c c c c
     logins            m m r m m m m m m m m
     codes             r r r m m m m m r r m
     proofs            r r r m m m m m m r m
@@ -96,6 +97,7 @@ TIME = Table(
         ("leases", "standing still"): "another worker can see that time passes only by the clock",
         ("tokens", "hour behind"): "its nbf is in the future",
         ("tokens", "year behind"): "its nbf is in the future",
+        ("printed link", ANY): "it works within an hour of the start that prints it",
         ("proofs", "hour behind"): "a clock that was set back must not lengthen a proof",
         (ANY, "year behind"): "the clock is in doubt, so the time goes on from the newest visit",
         **dict.fromkeys((("links", "hour behind"), ("keys", "hour behind")), "they end by the clock, which is behind"),
