@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import jwt
@@ -18,6 +19,7 @@ from support.application.site import Site, Time
 from support.people.accounts import PASSWORD, bare, bearer, new_admin, sign_up
 from support.people.admins import panel
 from support.people.api_keys import PATH as KEYS, call, key
+from support.people.page_readers import Reader
 from support.people.share_links import share, shared
 from support.people.two_step import STEP_S, log_in_with, turn_on
 
@@ -25,7 +27,9 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.jobs.claims import WorkLease
 from koyjabo.base.jobs.job_queries import LEASE_MS
+from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.clock_watch import RIGHT_CLOCK, ClockWatch
+from koyjabo.server.process import loading
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.clock.clock_answers import ClockAnswers
 from koyjabo.upkeep.retention.nightly import Nightly
@@ -205,6 +209,17 @@ def tokens(scene: Scene) -> str:
     return code_of(bare(scene.site).get("/api/communities", headers=bearer(token)))
 
 
+def printed_link(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> str:
+    new_admin(scene.site)
+    scene.distort()
+    monkeypatch.setattr(loading, "time", SimpleNamespace(time=lambda: scene.site.time.ms / 1000))
+    settings = scene.site.services[Settings].model_copy(update={"environment": "development"})
+    reader = Reader(scene.site)
+    reader.get(f"/login/link/{loading.new_login_token(settings)}", 303)
+    assert reader.location == "/admin/"
+    return ""
+
+
 def logins(scene: Scene) -> str:
     person = sign_up(scene.site)
     scene.distort()
@@ -245,7 +260,7 @@ def keys(scene: Scene) -> str:
 SURFACES: dict[str, Callable[..., str]] = {
     **{"registering": registering, "today": today, "reports": reports, "night's work": nights_work, "backup": backup},
     **{"active visitors": active_visitors, "leases": leases, "tokens": tokens, "logins": logins, "codes": codes},
-    **{"proofs": proofs, "links": links, "keys": keys},
+    **{"printed link": printed_link, "proofs": proofs, "links": links, "keys": keys},
 }
 
 
@@ -253,7 +268,7 @@ SURFACES: dict[str, Callable[..., str]] = {
 def test_work_by_an_odd_clock_has_the_outcome_of_its_row(cell, sqlite_database, tmp_path, monkeypatch):
     scene = Scene(DISTORTIONS[cell.distortion], sqlite_database.url, str(tmp_path))
     try:
-        patches = [monkeypatch] if cell.surface == "backup" else []
+        patches = [monkeypatch] if cell.surface in ("backup", "printed link") else []
         outcome = SURFACES[cell.surface](scene, *patches)
         assert outcome == {"refused": cell.says, "waits": "waits"}.get(cell.outcome, "")
         assert scene.site.recount() == []
