@@ -238,9 +238,7 @@ def _sentence(error: ValidationError, given: Mapping[str, Any]) -> str:
 
 
 def _allowed(name: str, problem: str) -> str:
-    """What a number or a switch may be, for a problem that pydantic describes in its own words; "" for others."""
-    if problem.startswith("bool"):
-        return "should be 1 or 0"
+    """What a number may be, for a problem that pydantic describes in its own words; "" for others."""
     if problem.startswith(("int", "greater", "less")):
         limits: list[Any] = Settings.model_fields[name.lower()].metadata
         least = next(limit.ge for limit in limits if hasattr(limit, "ge"))

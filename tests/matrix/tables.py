@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from matrix.clocks import TIME
+from matrix.settings import SETTINGS
 from matrix.table import Table
 
-TABLES: tuple[Table, ...] = ()
+TABLES: tuple[Table, ...] = (SETTINGS, TIME)

@@ -5,11 +5,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+
+from pydantic import ValidationError
 
 from koyjabo.base.core import page_patterns as patterns
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import has_visible, tidy_name
+from koyjabo.base.core.urls import ascii_host
 from koyjabo.base.network import origins
 from koyjabo.base.network.embedded_ipv4 import ipv4_in
 from . import smtp_url
@@ -20,6 +23,9 @@ NO_TOTALS = "none"
 MAX_TOTAL = 10**15
 VISIBLE_CHARACTERS = re.compile("[!-~]+")
 """Printable ASCII characters, without spaces."""
+
+URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
+"""Characters that stay as they are in a URL, besides letters, digits and `-._`."""
 
 COLOUR = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
@@ -42,6 +48,13 @@ TOKEN_NAME = re.compile(r"[!-~]{1,200}")
 
 def upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
+
+
+def switch(value: Any, read: Callable[[Any], bool]) -> bool:
+    try:
+        return read(value)
+    except ValidationError:
+        raise ValueError(N_("should be 1 or 0")) from None
 
 
 def ip_address(value: str) -> str:
@@ -112,15 +125,16 @@ def one_line(longest: int, why: str) -> Callable[[str], str]:
 
 
 def url(value: str) -> str:
-    """An absolute http or https URL without a password."""
+    """An absolute http or https URL without a password, as browsers send it: other scripts are encoded."""
     try:
         parts = urlsplit(value)
+        host = ascii_host(parts.netloc)
         is_url = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         is_url = False
-    if not is_url or "@" in parts.netloc or not VISIBLE_CHARACTERS.fullmatch(value):
+    if not is_url or "@" in host or not VISIBLE_CHARACTERS.fullmatch(host):
         raise ValueError(N_("should be a URL such as https://app.example.com"))
-    return value
+    return quote(parts._replace(netloc=host).geturl(), URL_CHARACTERS)
 
 
 def totals(value: str) -> str:
@@ -155,8 +169,8 @@ def smtp_server(value: str) -> str:
 
 
 def token(value: str) -> str:
-    if len(value) < MIN_TOKEN_LENGTH:
-        raise ValueError(f"should have at least {MIN_TOKEN_LENGTH} characters")
+    if len(value) < MIN_TOKEN_LENGTH or not value.isascii():
+        raise ValueError(f"should have at least {MIN_TOKEN_LENGTH} characters, all of them ASCII")
     return value
 
 

@@ -94,7 +94,9 @@ def text_of(value: str) -> str:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ValueError(f"is {value!r}, which cannot be read: {why}") from None
-    return cleaned("AUTH_PUBLIC_KEY", text)
+    if not (keys := cleaned("AUTH_PUBLIC_KEY", text)):
+        raise ValueError(f"is {value!r}, which is empty")
+    return keys
 
 
 def _is_document(text: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WrapValidator
 
 from koyjabo.base.colours.palette import DEFAULT_PALETTE, OTHER_COLOUR, Palette, palette_of
 from koyjabo.base.core import credential_rules
@@ -31,6 +31,7 @@ DEFAULT_SENTENCES = {
 
 SiteName = Annotated[str, AfterValidator(checks.one_line(60, N_("should be one line of at most 60 characters")))]
 SiteSentence = Annotated[str, AfterValidator(checks.one_line(160, N_("should be one line of at most 160 characters")))]
+Switch = Annotated[bool, WrapValidator(checks.switch)]
 TokenName = Annotated[str, AfterValidator(checks.token_name)]
 
 
@@ -132,7 +133,7 @@ class Settings(BaseModel):
     page_numbers: Annotated[str, AfterValidator(checks.page_patterns)] = setting(
         "", "pages that show their views to everyone: `*` for all, or paths such as `/posts/*,/about`"
     )
-    honour_privacy_signals: bool = setting(
+    honour_privacy_signals: Switch = setting(
         True, "`0` ignores the headers `Sec-GPC` and `DNT`; `anonymous` in a request is always respected"
     )
     sign_up: Literal["open", "invited"] = setting("open", "`open` to everyone, or only for `invited` people")
@@ -174,7 +175,7 @@ class Settings(BaseModel):
     metrics_token: Annotated[str, AfterValidator(checks.token)] = setting(
         "",
         (
-            "token that Prometheus sends to read `/metrics`, at least 16 characters; if empty, `/metrics` works "
+            "token that Prometheus sends to read `/metrics`, at least 16 ASCII characters; if empty, `/metrics` works "
             "only in development, from the same machine"
         ),
         is_secret=True,
@@ -183,7 +184,7 @@ class Settings(BaseModel):
         "INFO", "`DEBUG` adds a line for each request, visit and broadcast"
     )
     log_format: Literal["text", "json"] = setting("text", "`text` for key=value pairs, `json` for one object per line")
-    allow_ephemeral_storage: bool = setting(
+    allow_ephemeral_storage: Switch = setting(
         False, "`1` allows a database file on Render although every deploy deletes it"
     )
     starting_total: int = setting(

@@ -118,7 +118,8 @@ class EmailLinks(Changes):
     def printed(self, token: str) -> tuple[User, LoginProof]:
         """The first admin, and the proof that a printed link gives. Raises UnknownLink."""
         link_id = self._id(LOGIN_LINK, token)
-        user = self._database.read(_user_of, link_id, LOGIN_LINK, self._clock.now_ms())
+        # The start that printed it knew only the system's clock.
+        user = self._database.read(_user_of, link_id, LOGIN_LINK, self._clock.system_ms())
         return user, LoginProof("printed", partial(_use_up, link_id=link_id), "link")
 
     def request_verification(self, account: Account) -> bool:

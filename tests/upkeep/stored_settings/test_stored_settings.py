@@ -46,6 +46,12 @@ def is_refused(site: Site, **values: str) -> bool:
     return True
 
 
+def test_a_refused_switch_is_named_with_the_values_that_the_documents_give(site):
+    with pytest.raises(InvalidInput) as refused:
+        change(site, HONOUR_PRIVACY_SIGNALS="maybe")
+    assert refused.value.details == {"HONOUR_PRIVACY_SIGNALS": "should be 1 or 0"}
+
+
 def test_the_environment_overrides_a_stored_value_until_the_variable_is_removed(site):
     change(site, SITE_NAME="Rail Count")
     assert "Rail Count" in site.client.get("/").text

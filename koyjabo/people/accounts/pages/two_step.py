@@ -36,8 +36,8 @@ class TwoStepRow(ServerRow):
     """Who must use two-step login, on the page Server. An admin who requires it of others has it."""
 
     def check(self, changes: Mapping[str, str]) -> None:
-        requires = changes.get("REQUIRE_TWO_FACTOR", "none") != "none"
-        if requires and account_services().enrolment.state(me()).second_factor_ms is None:
+        is_required = changes.get("REQUIRE_TWO_FACTOR") in ("admins", "all")
+        if is_required and account_services().enrolment.state(me()).second_factor_ms is None:
             why = N_("Set up two-step login for your own account first.")
             raise InvalidInput(details={"REQUIRE_TWO_FACTOR": why})
 
