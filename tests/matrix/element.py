@@ -1,6 +1,6 @@
 """The table of <koyjabo-count>: each attribute, set in every way that pages have. Outcomes follow docs/client.md:
-attributes are also properties, before and after the script has loaded, and may change at any time; elements may be added
-at any time, also in a shadow root; the page's visit counts once.
+attributes are also properties, before and after the script has loaded, and may change at any time; elements may be
+added at any time, also in a shadow root; the page's visit counts once.
 """
 
 from __future__ import annotations
