@@ -134,7 +134,7 @@ def test_an_attribute_that_a_page_sets_in_its_own_way_has_the_outcome_of_its_row
 def test_the_table_has_a_row_for_each_attribute_of_the_element(page, site, other_site):
     page.goto(other_site)
     page.set_content(tag(site))
-    page.wait_for_function("customElements.get('koyjabo-count')")
+    page.wait_for_function("!!customElements.get('koyjabo-count')")
     attributes = page.evaluate("customElements.get('koyjabo-count').observedAttributes")
     assert sorted(attributes) == sorted(TABLE.surfaces)
 

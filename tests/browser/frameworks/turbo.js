@@ -5,6 +5,6 @@ import { written } from "./html.js";
 window.Turbo = Turbo;
 const main = document.querySelector("main");
 window.show = (attributes) => {
-  main.id = "main";
-  Turbo.renderStreamMessage(`<turbo-stream action="update" target="main"><template>${written(attributes)}</template></turbo-stream>`);
+  main.id ||= "main";
+  Turbo.renderStreamMessage(`<turbo-stream action="update" target="${main.id}"><template>${written(attributes)}</template></turbo-stream>`);
 };
