@@ -8,7 +8,6 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from host_pages import begin, state
 from matrix.browser import ANSWERING, CONTENT, EVERYWHERE, INSTEAD_OF, INTERFACES, TABLE
 from pages import MOVES, expect, stat, visit, wait_for
 from support.programs.processes import ROOT
@@ -16,11 +15,20 @@ from test_count_element import frame, number, script, tag
 
 DISTORT = Path(__file__).with_name("distort.js").read_text()
 SCRIPTS = ROOT / "koyjabo/static/min"
-NOT_CODE = re.compile(r'"(?:\\.|[^"\\\n])*"|`[^`$]*`|(?:import|export)\s*\{[^}]*\}|\w+\([^()]*\)\{')
-NAME = re.compile(r"(?<![.\w$#])(?:((?:navigator|document|AbortSignal|history)\??\.\w+)|([A-Za-z]\w{3,})(?![\w$]|:))")
+NOT_CODE = re.compile(r'"(?:\\.|[^"\\\n])*"|/\^[^/\n]*/|(?:import|export)\s*\{[^}]*\}|\w+\([^()]*\)\{')
+NAME = re.compile(
+    r"(?<![.\w$#])(?:((?:navigator|document|AbortSignal|history)\??\.\w+)|([A-Za-z]\w{3,})(?![\w$]|:(?!\w+\}=self\b)))"
+)
 MEMBER = re.compile(r"navigator|AbortSignal|history\.(push|replace)State|document\.(hidden|prerendering)")
 """Members that browsers may lack. The others are as old as documents and histories."""
 
+START = """
+async (url) => {
+  const { KoyJabo } = await import(url);
+  window.koyjabo = new KoyJabo();
+  void window.koyjabo.start();
+}
+"""
 ELEMENT = f"<koyjabo-count>{CONTENT}</koyjabo-count>"
 UNCOUNTED = "<koyjabo-count counts=false></koyjabo-count>"
 
@@ -65,13 +73,13 @@ class Place:
             contents = {"element": ELEMENT + tag(self.site), "classic": ELEMENT + classic}
             contents |= {"frame": frame(self.site, "lang=en&counts=1"), "uncounted": UNCOUNTED + tag(self.site)}
             if self.name == "module":
-                begin(self.page, self.site)
+                self.page.evaluate(START, f"http://localhost:{self.site.port}/static/js/koyjabo.js")
             else:
                 self.page.set_content(contents[self.name])
 
     def shows(self, total: int) -> None:
         if self.name == "module":
-            wait_for(self.page, lambda: state(self.page)[0] == total, f"the module has {total}")
+            self.page.wait_for_function("(total) => window.koyjabo.stats?.totalVisits === total", arg=total)
         else:
             expect(self.shown).to_have_text(f"{total:,}")
 
@@ -138,11 +146,11 @@ def test_a_page_in_a_browser_with_a_distorted_interface_has_the_outcome_of_its_r
         place.counts_and_shows()
 
 
-def test_the_table_has_a_row_for_each_interface_that_scripts_name(page):
+def test_the_table_has_a_row_for_each_interface_that_scripts_name(host_page):
     texts = [NOT_CODE.sub("''", path.read_text()) for path in SCRIPTS.rglob("*.js") if "vendor" not in path.parts]
     found = {name.replace("?", "") for text in texts for pair in NAME.findall(text) for name in pair if name}
-    visit(page)
-    named = page.evaluate("(names) => names.filter((name) => name.includes('.') || name in window)", sorted(found))
+    named = host_page.evaluate("(names) => names.filter((name) => name.includes('.') || name in window)", sorted(found))
     named = {name for name in named if "." not in name or MEMBER.match(name)}
+    named |= {name for name in ("Element.prototype.animate",) if any(".animate(" in text for text in texts)}
     rows = {name for names in INTERFACES.values() for name in names}
     assert named - set(EVERYWHERE.split()) == rows

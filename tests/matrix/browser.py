@@ -40,11 +40,12 @@ ANSWERING = ("indexedDB", "locks", "WebSocket", "EventSource", "fetch", "service
 """Surfaces with late answers. The others are absent at first, and come late."""
 
 EVERYWHERE = """
-AbortController AbortSignal Array BigUint64Array Blob Boolean CustomEvent DOMParser Date Element Error Event EventTarget
-FileReader FormData HTMLAnchorElement HTMLDetailsElement HTMLDialogElement HTMLElement HTMLInputElement JSON Math
-HTMLTemplateElement Node Number Object Path2D PointerEvent Promise Request String TypeError URLSearchParams WeakMap
-addEventListener clearInterval clearTimeout console devicePixelRatio dispatchEvent document encodeURIComponent
-getComputedStyle getSelection globalThis history location parent parseInt performance self setInterval setTimeout window
+AbortController AbortSignal Array BigUint64Array Blob Boolean CustomEvent DOMParser Date Element Error Event
+EventTarget FileReader FormData HTMLAnchorElement HTMLDetailsElement HTMLDialogElement HTMLElement HTMLInputElement
+JSON Math HTMLTemplateElement Node Number Object Path2D PointerEvent Promise Request String TypeError URLSearchParams
+WeakMap addEventListener clearInterval clearTimeout console devicePixelRatio dispatchEvent document encodeURIComponent
+getComputedStyle getSelection globalThis history location name open parent parseInt performance self setInterval
+setTimeout window
 """
 """Names that every browser has and none refuses, of the language and of documents."""
 
