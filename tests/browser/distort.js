@@ -6,11 +6,12 @@
   const isFunction = (value) => typeof value === "function";
   const late = (call, ...given) => setTimeout(call, LATE_MS, ...given);
 
+  const refusal = (name) => Object.assign(new Error("refused by a test"), { name }); // a DOMException has no stack
   const fail = (name) => {
-    throw new DOMException("refused by a test", name);
+    throw refusal(name);
   };
   const failed = (name) => {
-    const error = new DOMException("refused by a test", name), result = Promise.reject(error);
+    const error = refusal(name), result = Promise.reject(error);
     result.catch(() => {});
     return Object.defineProperty(result, "onerror", { set: (call) => setTimeout(call, 0, error) });
   };
@@ -22,17 +23,17 @@
   });
 
   /** An interface whose calls are made by `act`. Values of stores are calls, too: `write` only if they are changed. */
-  function calling(real, act, isRead = true) {
+  function calling(real, act, isRead = true, construct = act) {
     const call = (self, method) => (...given) => act(() => Reflect.apply(method, self, given));
     if (isFunction(real)) return new Proxy(real, {
       apply: (_, self, given) => call(self === undefined ? window : self, real)(...given),
-      construct: (_, given) => act(() => Reflect.construct(real, given)),
+      construct: (_, given) => construct(() => Reflect.construct(real, given)),
     });
     const isStore = real instanceof Storage;
     return new Proxy(real, {
       get(_, name) {
         const value = Reflect.get(real, name);
-        if (isFunction(value) && /^[A-Z]/.test(name)) return calling(value, act); // a constructor of Intl
+        if (isFunction(value) && /^[A-Z]/.test(name)) return calling(value, act, isRead, construct); // a constructor of Intl
         if (isFunction(value)) return call(real, value);
         return isStore && isRead ? act(() => value) : value;
       },
@@ -80,7 +81,10 @@
       const loadedMs = performance.now();
       return () => (performance.now() - loadedMs < LATE_MS ? undefined : real);
     },
-    full: (real, _, __, isAnswering) => () => calling(real, () => (isAnswering ? failed : fail)("QuotaExceededError"), false),
+    full(real, _, __, isAnswering) {
+      const refuse = () => fail("QuotaExceededError");
+      return () => calling(real, isAnswering ? () => failed("QuotaExceededError") : refuse, false, refuse);
+    },
     another,
   };
 

@@ -18,7 +18,7 @@ TABLE = Table(
     ),
     rows="""
     counts     c c c c m m c c c c c c c c c c c c c c c
-    views      c c c c m m c c c c c c c c c c c c c c c
+    views      c c c c c c c c c c c c c c c c c c c c c
     lang       c c c c m m c c c c c c c c c c c c c c c
     label      c c c c m m c c c c c c c c c c c c c c c
     community  c c c c m m c c c c c c c c c c c c c c c
@@ -26,6 +26,11 @@ TABLE = Table(
     page       c c c c m m c c c c c c c c c c c c c c c
     value      c c c c m m c c c c c c c c c c c c c c c
     """,
-    reasons={("*", "undefined"): "as without the attribute", ("*", "removed"): "as without the attribute"},
+    reasons={
+        ("views", "undefined"): "an element that had it counts page views from then on",
+        ("views", "removed"): "an element that had it counts page views from then on",
+        ("*", "undefined"): "as without the attribute",
+        ("*", "removed"): "as without the attribute",
+    },
     is_quick_in_each_row=True,
 )
