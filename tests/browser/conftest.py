@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from bundles import FOLDER, bundled
 from host_pages import HostPages
 from pages import EMAIL, PASSWORD, Device, kept_login
 from support.clients.members import PASSWORD as OF_MEMBERS, Member
@@ -115,6 +118,14 @@ def other_site() -> Iterator[str]:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Bundle a script of the folder frameworks/ with its framework: `bundle("vue")`."""
+    if not (FOLDER / "node_modules").exists():
+        pytest.skip("npm has not installed the frameworks: `make test` has it do so")
+    return partial(bundled, folder=tmp_path_factory.mktemp("frameworks"))
 
 
 @pytest.fixture

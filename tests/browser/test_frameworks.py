@@ -4,18 +4,11 @@ it comes, and follows its properties.
 
 from __future__ import annotations
 
-import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pages import expect, sent_by
-from support.programs.processes import ROOT
-
-FOLDER = Path(__file__).with_name("frameworks")
-ESBUILD = ROOT / "node_modules/.bin/esbuild"
-IN_DEVELOPMENT = '--define:process.env.NODE_ENV="development"'  # StrictMode does nothing in production
 
 BEGIN = """
 async (url) => {
@@ -34,25 +27,6 @@ of_framework = pytest.mark.parametrize(
         *(pytest.param(name, marks=pytest.mark.long(proved_by=PROOF)) for name in ("react18", "preact", "lit")),
     ],
 )
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory) -> Callable[[str], Path]:
-    """Bundle a script of the folder with its framework: `bundle("vue")`. A number is the version of React."""
-    if not (FOLDER / "node_modules").exists():
-        pytest.skip("npm has not installed the frameworks: `make test` has it do so")
-    built = tmp_path_factory.mktemp("frameworks")
-
-    def make(name: str) -> Path:
-        script = built / f"{name}.js"
-        if not script.exists():
-            source, version = re.sub(r"\d", "", name), re.sub(r"\D", "", name)
-            aliases = [f"--alias:{package}={package}{version}" for package in ("react", "react-dom") if version]
-            options = ["--bundle", "--format=esm", IN_DEVELOPMENT, *aliases, f"--outfile={script}"]
-            subprocess.run([ESBUILD, f"{source}.js", *options], cwd=FOLDER, check=True, capture_output=True)
-        return script
-
-    return make
 
 
 class Shop:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from matrix import browser, element
+from matrix.behind import BEHIND
+from matrix.clients import CLIENTS
 from matrix.clocks import TIME
+from matrix.front import FRONT
 from matrix.settings import SETTINGS
 from matrix.table import Table
+from matrix.versions import VERSIONS
 
-TABLES: tuple[Table, ...] = (SETTINGS, TIME)
+TABLES: tuple[Table, ...] = (browser.TABLE, element.TABLE, SETTINGS, BEHIND, FRONT, VERSIONS, TIME, CLIENTS)

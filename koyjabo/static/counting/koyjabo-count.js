@@ -54,12 +54,12 @@ function source({ href }) {
   return started[href];
 }
 
-/** @param {string} language  @param {number} number */
-function written(language, number) {
+/** A number in the first language that the browser knows. @param {number} number  @param {string[]} languages  @returns {string} */
+function written(number, ...[language, ...others]) {
   try {
     return number.toLocaleString(language === "bn" ? "bn-BD" : language);
   } catch {
-    return `${number}`; // unknown language
+    return written(number, ...others); // "undefined", for example
   }
 }
 
@@ -203,7 +203,7 @@ class KoyJaboCount extends HTMLElement {
     const number = this.#online ?? (this.#isPage ? this.#views : ofSite);
     const label = this.getAttribute("label");
     this.#label.textContent = label ? ` ${label}` : "";
-    this.#number.replaceChildren(number == null ? this.#content : written(lang || "en", number));
+    this.#number.replaceChildren(number == null ? this.#content : written(number, lang, document.documentElement.lang, "en"));
   }
 }
 

@@ -298,17 +298,24 @@ const isRight = ([name, value]) => NAME.test(name) && (/string|boolean/.test(typ
  * @param {(event?: any) => void} look  @param {AbortSignal} [signal]  ends it
  */
 export function onPath(look, signal) {
-  const { navigation } = /** @type {any} */ (self);
-  if (navigation) return navigation.addEventListener("currententrychange", look, { signal });
+  try {
+    return /** @type {any} */ (self).navigation.addEventListener("currententrychange", look, { signal });
+  } catch {
+    // It is missing or forbidden.
+  }
   for (const name of ["popstate", MOVED]) addEventListener(name, look, { signal });
   const calls = /** @type {any} */ (history);
   for (const name of ["pushState", "replaceState"]) {
-    const original = calls[name];
-    if (!original[MOVED]) calls[name] = (/** @type {unknown[]} */ ...args) => {
-      original.apply(history, args);
-      dispatchEvent(new Event(MOVED));
-    };
-    calls[name][MOVED] = true;
+    try {
+      const original = calls[name];
+      if (!original[MOVED]) calls[name] = (/** @type {unknown[]} */ ...args) => {
+        original.apply(history, args);
+        dispatchEvent(new Event(MOVED));
+      };
+      calls[name][MOVED] = true;
+    } catch {
+      // The same: such a page cannot change its path.
+    }
   }
 }
 

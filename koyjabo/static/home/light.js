@@ -2,7 +2,7 @@
 
 import { sentence } from "./own-visit.js";
 import { written } from "../webkit/figures.js";
-import { find, readJson, still } from "../webkit/page.js";
+import { find, offered, readJson, still } from "../webkit/page.js";
 
 /** @typedef {import("../counting/koyjabo.js").Stats} Stats */
 
@@ -40,8 +40,10 @@ export class Light {
     this.#entitle();
     if (stats.totalVisits < this.#milestone) this.close(); // a new count began
     if (!visits || still.matches || this.#beat?.playState === "running") return;
-    this.#beat = this.#disc.animate({ scale: [1, 1.045, 1] }, BEAT);
-    this.#disc.animate({ opacity: [0.55, 0], scale: [1, 1.2] }, { ...BEAT, duration: 1.6 * BEAT.duration, pseudoElement: "::after" });
+    this.#beat = offered(() => {
+      this.#disc.animate({ opacity: [0.55, 0], scale: [1, 1.2] }, { ...BEAT, duration: 1.6 * BEAT.duration, pseudoElement: "::after" });
+      return this.#disc.animate({ scale: [1, 1.045, 1] }, BEAT);
+    }, undefined);
   }
 
   /**

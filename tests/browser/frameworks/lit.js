@@ -1,8 +1,11 @@
 /** Lit with its three kinds of bindings: of attributes, of boolean attributes, and of properties. */
 import { html, nothing, render } from "lit";
 
+const main = document.querySelector("main");
 window.show = (properties) => {
-  const { value = nothing, page = nothing, label = nothing, views = false, counts = true } = properties ?? {};
-  const element = html`<koyjabo-count value=${value} page=${page} label=${label} ?views=${views} .counts=${counts}></koyjabo-count>`;
-  render(properties ? element : nothing, document.querySelector("main"));
+  const { lang = nothing, value = nothing, page = nothing, label = nothing, community = nothing } = properties ?? {};
+  const { "base-url": url = nothing, views = false, counts = true } = properties ?? {};
+  const element = html`<koyjabo-count lang=${lang} value=${value} page=${page} label=${label} community=${community}
+    base-url=${url} ?views=${views} .counts=${counts}></koyjabo-count>`;
+  render(properties ? element : nothing, main);
 };

@@ -1,4 +1,5 @@
 /** Preact, which sets properties. */
 import { h, render } from "preact";
 
-window.show = (properties) => render(properties && h("koyjabo-count", properties), document.querySelector("main"));
+const main = document.querySelector("main");
+window.show = (properties) => render(properties && h("koyjabo-count", properties), main);

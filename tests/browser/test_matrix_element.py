@@ -1,0 +1,143 @@
+"""<koyjabo-count> with each attribute, set in every way that pages have: the table of matrix/element.py."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from bundles import FOLDER
+from matrix.element import FRAMEWORKS, TABLE
+from pages import expect, wait_for
+from test_count_element import BENGALI, script, tag
+
+WRITTEN_BY_SERVERS = ("htmx", "turbo")
+COUNTING = ("counts", "views")
+"""Attributes that change what a page counts. Their cells have a page each."""
+
+NAMED, VIEWS = "/posts/matrix", 3
+"""A page and its views."""
+
+STORED = "[...Object.keys(localStorage), ...Object.keys(sessionStorage).filter((key) => /visit/.test(key))]"
+numbers = count()
+
+
+def in_pages() -> list:
+    """The cells of each page. The quick ones share a page, unless they count or have the same framework."""
+    shared, pages = {}, []
+    for parameter in TABLE.parameters():
+        (cell,) = parameter.values
+        if not parameter.marks and cell.surface not in COUNTING and cell.distortion not in shared:
+            shared[cell.distortion] = cell
+        else:
+            pages.append(pytest.param([cell], id=cell.id, marks=parameter.marks))
+    return [pytest.param(list(shared.values()), id="quick"), *pages]
+
+
+@pytest.fixture(scope="module")
+def community(site, founder):
+    for visitor in range(VIEWS):
+        site.register(f"matrix{visitor}", page=NAMED)
+    return founder.found(public_count=True)
+
+
+class Shop:
+    """A page of another site with an element for each cell."""
+
+    def __init__(self, page, site, address: str, bundle, community: str) -> None:
+        self.page, self.site, self.community = page, site, community
+        self.path, self.next_path = (f"views/{kind}{next(numbers)}" for kind in ("a", "b"))
+        page.goto(f"{address}{self.path}")
+        page.route("**/built/*.js", lambda route: route.fulfill(path=bundle(Path(route.request.url).stem)))
+        page.route("**/part?*", lambda route: route.fulfill(content_type="text/html", body=_query(route.request.url)))
+        copy = page.request.get(script(site)).text()
+        page.route("**/copies/*.js", lambda route: route.fulfill(content_type="text/javascript", body=copy))
+        page.set_content('<html lang="en"><body>')
+        page.evaluate(f"(() => {{ {FOLDER.joinpath('plain.js').read_text()} }})()")
+
+    def put(self, cells, when: str) -> None:
+        for cell in cells:
+            self.page.evaluate("([when, cell]) => window.put(when, cell)", [when, self.data(cell)])
+
+    def data(self, cell) -> dict:
+        url = f"http://localhost:{self.site.port}"
+        is_unset = TABLE.letters[cell.surface, cell.distortion] == "m"
+        values = {
+            **{"lang": "bn", "value": "today", "page": NAMED, "label": "so far", "counts": False, "views": True},
+            **{"community": self.community, "base-url": "http://localhost:1" if is_unset else url},
+        }
+        value = values[cell.surface]
+        text = {False: "false", True: ""}.get(value, value)
+        return {
+            "id": f"cell-{cell.surface}-{cell.distortion.replace(' ', '-')}",
+            "way": cell.distortion,
+            "name": cell.surface,
+            "text": text,
+            "value": text if cell.distortion in WRITTEN_BY_SERVERS else value,
+            "fixed": {"value": "page"} if cell.surface in ("page", "views") else {},
+            "url": f"/built/{cell.distortion}.js" if cell.distortion in FRAMEWORKS else None,
+        }
+
+    def shows(self, cell, text: str) -> None:
+        elements = self.page.locator(f"#{self.data(cell)['id']} koyjabo-count")
+        expect(elements).to_have_count(2 if cell.distortion == "twice" else 1)
+        for element in elements.all():
+            expect(element.locator("[part=number]")).to_have_text(text)
+            label = "so far" if cell.surface == "label" and cell.outcome == "counts" else ""
+            expect(element.locator("[part=label]")).to_have_text(label)
+
+    def text(self, cell) -> str:
+        """The number of a cell's element."""
+        stats, is_set = self.site.stats(), cell.outcome == "counts"
+        total = f"{stats.total:,}"
+        texts = {"lang": total.translate(BENGALI), "value": f"{stats.today:,}", "page": str(VIEWS), "community": "0"}
+        if cell.surface in ("page", "views") and not (is_set and cell.surface == "page"):
+            return "1"  # of this page
+        return texts.get(cell.surface, total) if is_set else total
+
+    def views(self, path: str) -> int:
+        (counted,) = self.site.get(f"/api/pages?path=/{path}").json()["pages"]
+        return counted["views"]
+
+
+@pytest.mark.parametrize("cells", in_pages())
+def test_an_attribute_that_a_page_sets_in_its_own_way_has_the_outcome_of_its_row(
+    page, site, other_site, bundle, community, cells
+):
+    before, shop = site.stats().total, Shop(page, site, other_site, bundle, community)
+    is_copy = cells[0].surface == "base-url" and cells[0].outcome == "counts"
+    shop.put(cells, "early")
+    page.add_script_tag(url="/copies/koyjabo-count.all.js" if is_copy else script(site))
+    if any(cell.distortion == "twice" for cell in cells) and not is_copy:
+        page.add_script_tag(url=script(site).replace(".all", ""), type="module")
+    shop.put(cells, "late")
+    (cell, *_) = cells
+    if cell.surface == "counts":
+        if cell.outcome == "counts":
+            shop.shows(cell, f"{before:,}")
+            assert (site.stats().total, page.evaluate(STORED)) == (before, [])
+        page.evaluate("(cell) => window.change(cell, true)", shop.data(cell))
+    wait_for(page, lambda: site.stats().total == before + 1, "the page's visit is counted")
+    for cell in cells:
+        shop.shows(cell, shop.text(cell))
+    if cell.surface == "views":
+        page.evaluate("(path) => history.pushState({}, '', path)", f"/{shop.next_path}")
+        shop.shows(cell, "1" if cell.outcome == "counts" else "0")
+    page.wait_for_function(f"!Object.values(localStorage).some((note) => note.includes(':{site.port}/'))")
+    page.goto("about:blank")  # a page sends its views when it is left
+    assert site.stats().total == before + 1
+    if cell.surface == "views":
+        assert [shop.views(path) for path in (shop.path, shop.next_path)] == [1, int(cell.outcome == "counts")]
+
+
+def test_the_table_has_a_row_for_each_attribute_of_the_element(page, site, other_site):
+    page.goto(other_site)
+    page.set_content(tag(site))
+    page.wait_for_function("!!customElements.get('koyjabo-count')")
+    attributes = page.evaluate("customElements.get('koyjabo-count').observedAttributes")
+    assert sorted(attributes) == sorted(TABLE.surfaces)
+
+
+def _query(url: str) -> str:
+    return unquote(url.partition("?")[2])
