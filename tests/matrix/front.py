@@ -1,12 +1,12 @@
 """What the server does through nginx, Caddy, Apache and HAProxy, with the shortest configurations of our documents.
 
 Outcomes follow from docs/behind-a-proxy.md: what a proxy must do is what its configuration does. "m" means that the
-response is the same as without a proxy.
+response is the same as without a proxy. A proxy before nginx has TLS, and nginx has not.
 """
 
 from __future__ import annotations
 
-from matrix.table import Table
+from matrix.table import ANY, Table
 
 PROXIES = ("nginx", "Caddy", "Apache", "HAProxy")
 TLS, TWO, BELOW = " with TLS", " before nginx", " below a path"
@@ -25,8 +25,8 @@ FRONT = Table(
     Socket.IO by polling        c c c c   c c c c   c c c c   c c
     Socket.IO by socket         c c c c   c c c c   c c c c   c c
     stream                      c c c c   c c c c   c c c c   c c
-    form                        c c c c   c c c c   c c c c   - -
-    upload                      c c c c   c c c c   c c c c   - -
+    form                        r r r r   c c c c   c c c c   - -
+    upload                      r r r r   c c c c   c c c c   - -
     badge                       m m m m   m m m m   m m m m   m m
     compression                 m m m m   m m m m   m m m m   m m
     HTTP/1.0                    m m m m   m m m m   m m m m   m m
@@ -35,6 +35,10 @@ FRONT = Table(
     double forwarding header    m m m m   m m m m   m m m m   m m
     restart of the proxy        c c c c   c c c c   c c c c   c c
     """,
+    says={
+        ("form", ANY): "This form is out of date",  # cookies need https: (docs/troubleshooting.md, Logins do not work)
+        ("upload", ANY): "This form is out of date",
+    },
     reasons={
         ("form", "nginx below a path"): "pages do not work below a path",
         ("form", "Caddy below a path"): "pages do not work below a path",
