@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import ssl
+from contextlib import suppress
 from pathlib import Path
 
 from support.programs.forking import ROOT
 from support.programs.installed import program
+from support.programs.patience import PATIENCE_S
 from support.programs.service import Service
 
 NGINX_CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 CADDY_CONFIGURATION = ROOT / "deploy" / "Caddyfile"
 GUIDE = (ROOT / "docs" / "behind-a-proxy.md").read_text()
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
+UNVERIFIED_TLS = ssl._create_unverified_context()  # the proxies' certificates are their own
 CADDY_OPTIONS = "log default {"  # tests insert their global options before this line
 
 
@@ -31,9 +36,18 @@ class Proxy(Service):
     def url(self) -> str:
         return f"http{'s' if self.certificate else ''}://127.0.0.1:{self.port}{self.path}"
 
+    def _answers(self) -> bool:
+        """Caddy issues its certificate after it has begun to listen."""
+        if not super()._answers():
+            return False
+        if not self.certificate:
+            return True
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), PATIENCE_S) as line:
+            return bool(UNVERIFIED_TLS.wrap_socket(line))
+        return False
+
 
 class Nginx(Proxy):
-
     def command(self) -> tuple[str | Path, ...]:
         configuration = self.folder / "nginx.conf"
         configuration.write_text(self._configuration())
