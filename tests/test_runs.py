@@ -62,6 +62,14 @@ def test_a_run_ends_with_a_line_for_each_missing_program_and_fails_in_ci(tmp_pat
         assert ({first, second} == missing) == (status == 0)
 
 
+def test_a_long_test_that_lacks_a_program_fails_and_names_it(tmp_path):
+    long = SKIPPING.replace("def test_with_a_pool()", "import pytest\n@pytest.mark.long\ndef test_with_a_pool()")
+    (tmp_path / "test_skipping.py").write_text(long)
+    done = run(tmp_path, PATH="")
+    assert done.returncode == 1
+    assert done.stdout.count("does not allow: pgbouncer2 is missing: `make tools` installs it") == 1
+
+
 @pytest.mark.parametrize("another_run_deletes_it", [False, True])
 def test_a_killed_run_leaves_no_process_and_no_folder(another_run_deletes_it):
     command = [sys.executable, "-c", HOLDER]

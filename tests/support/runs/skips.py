@@ -1,4 +1,4 @@
-"""Skipped tests. With CI=1 a skip is a failure, because its promise was not tested."""
+"""Skipped tests. With CI=1, or if a long test lacks a program, a skip is a failure: its promise was not tested."""
 
 from __future__ import annotations
 
@@ -9,26 +9,31 @@ from typing import Any, TypeVar
 
 import pytest
 
+from support.programs.installed import MissingProgram
+
 CI = "CI" in os.environ
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    return _judged((yield))
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    lacks = call.excinfo is not None and isinstance(call.excinfo.value, MissingProgram)
+    return _judged((yield), CI or (lacks and item.get_closest_marker("long") is not None))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Check modules that are skipped as a whole."""
-    return _judged((yield))
+    return _judged((yield), CI)
 
 
-def _judged(report: Report) -> Report:
-    if CI and report.skipped and not hasattr(report, "wasxfail"):
+def _judged(report: Report, must_run: bool) -> Report:
+    if must_run and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
-        report.longrepr = f"skipped, which CI=1 does not allow: {_reason(report)}"
+        report.longrepr = f"skipped, which {'CI=1' if CI else 'a long test'} does not allow: {_reason(report)}"
     return report
 
 
@@ -40,4 +45,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _reason(report: Any) -> str:
-    return str(report.longrepr[2]).removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else "no reason"
+    return str(report.longrepr[2]).partition(": ")[2] if isinstance(report.longrepr, tuple) else "no reason"

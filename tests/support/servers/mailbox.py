@@ -46,6 +46,10 @@ class Mailbox:
     def stop(self) -> None:
         self._controller.stop()
 
+    def change_password(self, password: str) -> None:
+        assert self._login is not None
+        self._login = LoginPassword(self._login.login, password.encode())
+
     def url(self, options: str = "&tls=off", login: str = "", host: str = "127.0.0.1") -> str:
         return f"smtp://{login}{host}:{self.port}?from=Koy%20Jabo%20<live@example.com>{options}"
 

@@ -1,27 +1,53 @@
-"""A real nginx, Caddy and Apache, from Debian, with the project's configurations."""
+"""A real nginx, Caddy, Apache and HAProxy, from Debian, with the project's configurations."""
 
 from __future__ import annotations
 
 import os
 import re
+import socket
+import ssl
+from contextlib import suppress
 from pathlib import Path
 
 from support.programs.forking import ROOT
 from support.programs.installed import program
+from support.programs.patience import PATIENCE_S
 from support.programs.service import Service
 
 NGINX_CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 CADDY_CONFIGURATION = ROOT / "deploy" / "Caddyfile"
 GUIDE = (ROOT / "docs" / "behind-a-proxy.md").read_text()
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
+UNVERIFIED_TLS = ssl._create_unverified_context()  # the proxies' certificates are their own
 CADDY_OPTIONS = "log default {"  # tests insert their global options before this line
 
 
-class Nginx(Service):
-    def __init__(self, folder: Path, upstream: int) -> None:
-        super().__init__(folder)
-        self.upstream = upstream
+class Proxy(Service):
+    """A proxy in front of a server on `upstream`, with TLS if there is a `certificate` with its key."""
 
+    path = ""
+    """The path that it serves the server at, without a slash at the end."""
+
+    def __init__(self, folder: Path, upstream: int, certificate: Path | None = None) -> None:
+        super().__init__(folder)
+        self.upstream, self.certificate = upstream, certificate
+
+    @property
+    def url(self) -> str:
+        return f"http{'s' if self.certificate else ''}://127.0.0.1:{self.port}{self.path}"
+
+    def _answers(self) -> bool:
+        """Caddy issues its certificate after it has begun to listen."""
+        if not super()._answers():
+            return False
+        if not self.certificate:
+            return True
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), PATIENCE_S) as line:
+            return bool(UNVERIFIED_TLS.wrap_socket(line))
+        return False
+
+
+class Nginx(Proxy):
     def command(self) -> tuple[str | Path, ...]:
         configuration = self.folder / "nginx.conf"
         configuration.write_text(self._configuration())
@@ -44,32 +70,48 @@ class Nginx(Service):
         """The project's configuration, adapted to a test machine."""
         changed = {
             "server app:8000;": f"server 127.0.0.1:{self.upstream};",
-            "        listen 80;": f"        listen 127.0.0.1:{self.port};",
+            "        listen 80;": f"        listen 127.0.0.1:{self.port}{' ssl' if self.certificate else ''};",
             "pid /run/nginx.pid;": f"pid {self.folder}/nginx.pid;",
             "error_log /var/log/nginx/": f"error_log {self.folder}/",
             "access_log /var/log/nginx/": f"access_log {self.folder}/",
             "worker_processes auto;": "worker_processes 1;",
         }
+        if self.certificate:
+            changed |= {
+                "# ssl_certificate /etc/nginx/tls/fullchain.pem": f"ssl_certificate {self.certificate}",
+                "# ssl_certificate_key /etc/nginx/tls/privkey.pem": f"ssl_certificate_key {self.certificate}",
+                "# if ($is_in_clear)": "if ($is_in_clear)",
+            }
         return replaced(NGINX_CONFIGURATION.read_text(), changed)
 
 
-class Caddy(Service):
-    """A Caddy in front of a server on `upstream`, without TLS."""
+class NginxBelowPath(Nginx):
+    """An nginx with the documented location below a path."""
 
-    def __init__(self, folder: Path, upstream: int) -> None:
-        super().__init__(folder)
+    path = "/live"
+
+    def _configuration(self) -> str:
+        changed = {"http://127.0.0.1:8000/": f"http://127.0.0.1:{self.upstream}/"}
+        code = replaced(documented("nginx"), changed)
+        code = code.replace("location", f"server {{ listen 127.0.0.1:{self.port};\nlocation", 1)
+        logs = f"access_log off; error_log {self.folder}/error.log;"
+        return f"pid {self.folder}/nginx.pid; events {{}} http {{ {logs}\n{code} }} }}"
+
+
+class Caddy(Proxy):
+    """A Caddy, which issues its own certificate if it has TLS."""
+
+    def __init__(self, folder: Path, upstream: int, certificate: Path | None = None) -> None:
+        super().__init__(folder, upstream, certificate)
+        others = "" if certificate else f", http://localhost:{self.port}"
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "XDG_DATA_HOME": str(folder / "data"),
             "XDG_CONFIG_HOME": str(folder / "config"),
-            "DOMAIN": f"{self.url}, http://localhost:{self.port}",
+            "DOMAIN": f"{self.url}{others}",
             "UPSTREAM": f"127.0.0.1:{upstream}",
         }
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     def command(self) -> tuple[str | Path, ...]:
         configuration = self.folder / "Caddyfile"
@@ -78,25 +120,41 @@ class Caddy(Service):
 
     def configuration(self) -> str:
         """The project's configuration, adapted to a test machine, where other instances may be running."""
-        return replaced(CADDY_CONFIGURATION.read_text(), {CADDY_OPTIONS: f"admin off\n\t{CADDY_OPTIONS}"})
+        options = ("admin off", "skip_install_trust", "auto_https disable_redirects", CADDY_OPTIONS)
+        return replaced(CADDY_CONFIGURATION.read_text(), {CADDY_OPTIONS: "\n\t".join(options)})
+
+
+class CaddyBelowPath(Caddy):
+    """A Caddy with the documented block below a path."""
+
+    path = "/live"
+
+    def configuration(self) -> str:
+        code = replaced(documented("caddyfile"), {"127.0.0.1:8000": f"127.0.0.1:{self.upstream}"})
+        return f"{{\n\tadmin off\n}}\nhttp://127.0.0.1:{self.port} {{\n{code}}}\n"
 
 
 class Apache(Nginx):
-    """An Apache with the virtual host of the guide, without TLS."""
+    """An Apache with the virtual host of the guide."""
 
     def command(self) -> tuple[str | Path, ...]:
-        apache = program("apache2", "`make tools` brings it")
+        apache = program("apache2")
         configuration = self.folder / "apache.conf"
         configuration.write_text(self._configuration())
         return (apache, "-d", self.folder, "-f", configuration, "-DFOREGROUND")
 
     def _configuration(self) -> str:
-        modules = ("mpm_event", "authz_core", "headers", "proxy", "proxy_http")
+        modules = ("mpm_event", "authz_core", "headers", "proxy", "proxy_http", "socache_shmcb", "ssl")
         changed = {
             "<VirtualHost *:443>": f"<VirtualHost 127.0.0.1:{self.port}>",
             "/var/log/apache2/live.log": f"{self.folder}/access.log",
             "http://127.0.0.1:8000/": f"http://127.0.0.1:{self.upstream}/",
         }
+        host = replaced(documented("apache"), changed)
+        if self.certificate:
+            host = re.sub(r"/etc/apache2/tls/\S+", str(self.certificate), host)
+        else:
+            host = re.sub(r"^ +SSL.*\n", "", host, flags=re.MULTILINE)
         return "\n".join(
             [
                 *(f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so" for name in modules),
@@ -104,9 +162,23 @@ class Apache(Nginx):
                 f"PidFile {self.folder}/pid",
                 f"ErrorLog {self.folder}/error.log",
                 "User nobody\nGroup nogroup",
-                re.sub(r"^ +SSL.*\n", "", replaced(documented("apache"), changed), flags=re.MULTILINE),
+                host,
             ]
         )
+
+
+class Haproxy(Proxy):
+    """An HAProxy with the configuration of the guide."""
+
+    def command(self) -> tuple[str | Path, ...]:
+        tls = f" ssl crt {self.certificate}" if self.certificate else ""
+        changed = {
+            ":443 ssl crt /etc/haproxy/live.pem": f"127.0.0.1:{self.port}{tls}",
+            "127.0.0.1:8000": f"127.0.0.1:{self.upstream}",
+        }
+        configuration = self.folder / "haproxy.cfg"
+        configuration.write_text(replaced(documented("haproxy"), changed))
+        return (program("haproxy"), "-db", "-f", configuration)
 
 
 def documented(language: str) -> str:

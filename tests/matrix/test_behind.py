@@ -1,0 +1,146 @@
+"""A server with a database, Redis, mail server, name, file or clock that fails at one of three moments."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+
+import pytest
+import requests
+from support.faults.moved_clocks import SLACK_MS
+from support.programs.patience import PATIENCE_S
+from support.programs.processes import wait_until
+from support.servers.server import START_S, Server
+
+from matrix.behind import BEHIND, SERVING, START, STOPPING
+from matrix.behind_faults import SURFACES, Behind
+from matrix.table import Cell
+
+RECOVERY_S = 30
+"""How soon after the end of a cause visits count again."""
+
+LEAVES_WITHIN_S = 10 + SLACK_MS / 1000  # the promise, and time on a busy machine
+
+
+def test_each_surface_of_the_table_can_be_distorted():
+    assert list(SURFACES) == BEHIND.surfaces
+
+
+@pytest.mark.parametrize("cell", BEHIND.parameters())
+def test_what_fails_behind_the_server_has_the_outcome_of_its_cell(cell, tmp_path, postgres, new_server):
+    with ExitStack() as stack:
+        behind = SURFACES[cell.surface](cell.distortion, tmp_path, stack, postgres)
+        server = new_server(behind.database, **behind.settings)
+        server.program = behind.program
+        if cell.surface == "clock" or cell.place != START:  # a clock is compared with visits
+            server.start()
+            behind.use(server)
+            behind.remember()
+            server.register("ayesha", "before")
+        else:
+            behind.database.begin()
+            behind.remember()
+        MOMENTS[cell.place](cell, behind, server)
+        behind.assert_recovered(server)
+        assert_whole(server)
+        assert "Traceback" not in server.log
+        assert "worker_died" not in server.log
+
+
+def at_the_start(cell: Cell, behind: Behind, server: Server) -> None:
+    if server.running:
+        server.stop()
+    behind.distort()
+    server.launch()
+    if cell.outcome == "refused":
+        assert server.wait(START_S).status == 2
+        assert cell.says in server.log
+        assert "Traceback" not in server.log
+        behind.mend()
+        server.start()
+    elif cell.outcome == "waits":
+        wait_until(lambda: "database_unreachable" in server.log, "it says what it waits for", START_S)
+        assert server.running
+        behind.mend()
+        server.wait_until_serving()
+    else:
+        server.wait_until_serving()
+        assert_counts(cell, behind, server)
+        behind.mend()
+    register_within(server, RECOVERY_S)
+
+
+def while_serving(cell: Cell, behind: Behind, server: Server) -> None:
+    behind.distort()
+    if cell.outcome == "waits":
+        wait_until(lambda: not (answer := server.post_visit("karim")).ok and is_refused(answer), "visits are refused")
+        assert server.get("/healthz").ok
+    else:
+        assert_counts(cell, behind, server)
+    behind.mend()
+    register_within(server, RECOVERY_S)
+
+
+def while_stopping(cell: Cell, behind: Behind, server: Server) -> None:
+    """A visit that is sent before the stop is either acknowledged or refused. After the next start it counts once."""
+    behind.distort()
+    if cell.outcome == "goes without":
+        assert_counts(cell, behind, server)
+    with ThreadPoolExecutor(1) as clients:
+        sent = clients.submit(post_once, server, "last")
+        wait_until(lambda: sent.running() or sent.done(), "it is on its way")
+        status, seconds = server.stop(signal.SIGTERM)
+        assert (status, seconds < LEAVES_WITHIN_S) == (0, True), seconds
+        answer = sent.result()
+    behind.mend()
+    server.start()
+    receipt = server.register("karim", "last")
+    if answer is not None and answer.ok:
+        assert answer.json()["visit"]["ordinal"] == receipt.ordinal
+    else:
+        assert answer is None or is_refused(answer)
+
+
+MOMENTS: dict[str, Callable[[Cell, Behind, Server], None]] = {
+    START: at_the_start,
+    SERVING: while_serving,
+    STOPPING: while_stopping,
+}
+
+
+def assert_counts(cell: Cell, behind: Behind, server: Server) -> None:
+    """Visits count, and what is missing is said."""
+    before = server.register("ayesha").ordinal
+    behind.use(server)
+    if cell.outcome == "goes without":
+        wait_until(lambda: cell.says in server.log, f"the log has {cell.says}")
+    assert server.register("ayesha").ordinal > before
+
+
+def is_refused(answer: requests.Response) -> bool:
+    assert (answer.status_code, answer.json()["code"]) == (503, "ledger_unavailable"), answer.text
+    assert int(answer.headers["Retry-After"]) > 0
+    return True
+
+
+def post_once(server: Server, visit: str) -> requests.Response | None:
+    """The response; None if the server has gone."""
+    with suppress(requests.ConnectionError):
+        body = {"visitorId": "karim", "visitId": visit}
+        return requests.post(f"{server.url}/api/visitor/register", json=body, timeout=PATIENCE_S)
+    return None
+
+
+def register_within(server: Server, seconds: float) -> None:
+    wait_until(lambda: server.post_visit("karim", "after").ok, "visits count again", seconds)
+
+
+def assert_whole(server: Server) -> None:
+    """The total is the rows, and what was lost with a database that was rolled back."""
+    receipt = wait_until(lambda: (answer := server.get("/api/receipt")).ok and answer.json(), "the receipt")
+    ((rows,),) = server.database.rows("SELECT count(*) FROM visits")
+    counts = [(part["kind"], part["count"]) for part in receipt["parts"]]
+    assert sum(count for kind, count in counts if kind == "visits") == rows
+    assert sum(count for _, count in counts) == receipt["total"] == server.stats().total
