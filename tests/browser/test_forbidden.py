@@ -34,6 +34,7 @@ DISTORTIONS = {
     "cryptography that throws": "Crypto.prototype.getRandomValues = Crypto.prototype.randomUUID = () => { throw 1; };",
     "no language data": replaced("undefined", "Intl"),
     "language data without its formats": "for (const name of Object.getOwnPropertyNames(Intl)) delete Intl[name];",
+    "a language that is none": replaced("'C'", "language", of="navigator"),
     "no observers": replaced("undefined", *OBSERVERS),
     "observers that are null": replaced("null", *OBSERVERS),
     "no service workers": replaced("undefined", "serviceWorker", of="navigator"),
