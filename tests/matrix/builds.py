@@ -35,7 +35,8 @@ APPLICATIONS = {
         const Total = ({ koyjabo }) => useKoyJabo(koyjabo).stats?.totalVisits.toLocaleString("en") ?? "";
         globalThis.begin = (baseUrl) => {
           const koyjabo = new KoyJabo({ baseUrl });
-          createRoot(document.body.appendChild(document.createElement("main"))).render(createElement(Total, { koyjabo }));
+          const main = document.body.appendChild(document.createElement("main"));
+          createRoot(main).render(createElement(Total, { koyjabo }));
           koyjabo.start();
         };""",
 }
