@@ -44,4 +44,4 @@ const LIBRARIES = {
   },
 };
 LIBRARIES[name]();
-createInterface({ input: process.stdin }).on("line", visitAndRead).on("close", () => process.exit());
+createInterface({ input: process.stdin }).on("line", () => name === "fetch" && visitAndRead()).on("close", () => process.exit());

@@ -47,7 +47,7 @@ def python_engineio() -> None:
     import engineio
 
     client = engineio.Client()
-    client.on("connect", lambda: client.send("40"))
+    client.on("connect", lambda: client.send("0"))
     client.on("message", show_packet)
     client.connect(URL, transports=TRANSPORTS, engineio_path="socket.io")
     client.wait()
