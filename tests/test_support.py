@@ -6,7 +6,7 @@ import re
 from support.programs.processes import ROOT
 from support.runs.durations import TESTS
 
-OTHERS = {"browser", "chaos", "clients", "support", "tools"}  # test folders that mirror no package
+OTHERS = {"browser", "chaos", "clients", "matrix", "support", "tools"}  # test folders that mirror no package
 SUPPORT = TESTS / "support"
 FOLDERS = re.findall(r"^\| `(\w+)/` \|", (SUPPORT / "README.md").read_text(), re.MULTILINE)
 

@@ -121,6 +121,7 @@ def test_an_invalid_engineio_request_gets_400(port):
         answers = {request: http.request(*request, data={"d": "40"}) for request in asked}
     assert {query: answer.status_code for query, answer in answers.items()} == dict.fromkeys(asked, 400)
     assert not [query for query, answer in answers.items() if "___eio" in answer.text]
+    assert "version 3 or newer" in answers["GET", url(port, EIO="3")].text
     for query in wrong:
         with pytest.raises(InvalidStatus) as refused:
             connect(url(port, None, "ws", **query), open_timeout=SILENT_PATIENCE_S, proxy=None)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from support.programs.exports import commit_named, export, translate
 
 from harness.folders import CACHE, ROOT
-from harness.servers.exports import commit_named, export, translate
 
 COMPILE = ("-m", "compileall", "-q", "koyjabo", "migrations", "config.py", "wsgi.py")
 """Compiles an earlier version's modules; otherwise its startup would compile them, and ours would not."""

@@ -32,6 +32,7 @@ UPGRADE_TIMEOUT_S = 10.0
 """How long a polling client has to upgrade to a WebSocket, s."""
 
 ENGINEIO_METHODS = ("GET", "POST")
+OLD_CLIENT = "use Socket.IO 5: socket.io-client version 3 or newer, python-socketio version 5 or newer"
 
 KEPT_VARIABLES = (
     *("REQUEST_METHOD", "PATH_INFO", "SCRIPT_NAME", "QUERY_STRING", "REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT"),
@@ -146,6 +147,8 @@ class Engine:
         if environ["REQUEST_METHOD"] not in ENGINEIO_METHODS or "transport" not in query:
             refused = self._server._bad_request("transport must be polling or websocket, with GET or POST")
             return _respond(refused, start_response)
+        if "sid" not in query and query.get("EIO") != ["4"]:
+            return _respond(self._server._bad_request(OLD_CLIENT), start_response)
         client = self._server.sockets.get(query.get("sid", [""])[0])
         if client is not None:
             if client.awaits_last_poll and environ["REQUEST_METHOD"] == "GET":

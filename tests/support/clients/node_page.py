@@ -1,11 +1,11 @@
-"""Pages under Node, one process each. They take commands and report events as lines of JSON."""
+"""Pages under Node, and other clients, one process each. They take commands and report events as lines of JSON."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,9 +18,19 @@ Found = TypeVar("Found")
 class NodePage:
     """Runs `script` with the server's URL, the folder of its packages, and `arguments`."""
 
-    def __init__(self, script: Path, port: int, packages: Path, *arguments: str) -> None:
-        command = ["node", str(script), f"http://127.0.0.1:{port}", str(packages), *arguments]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    def __init__(
+        self,
+        script: Path,
+        port: int,
+        packages: Path,
+        *arguments: str,
+        program: str = "node",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        command = [program, str(script), f"http://127.0.0.1:{port}", str(packages), *arguments]
+        self._process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
         self._said: list[dict[str, Any]] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -55,6 +65,10 @@ class NodePage:
         self._process.stdin.close()
         self._process.wait(PATIENCE_S)
         self._reader.join(PATIENCE_S)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self.close()
 
     def _read(self) -> None:
         assert self._process.stdout

@@ -9,7 +9,7 @@ import tarfile
 from io import BytesIO
 from pathlib import Path
 
-from harness.folders import ROOT
+from support.programs.processes import ROOT
 
 ASSETS = ("koyjabo/static/vendor", "koyjabo/base/network/data/countries.mmdb", "koyjabo/base/network/data/hosting.bin")
 """Assets that are the same in all versions that use them."""
