@@ -62,7 +62,7 @@ def test_a_page_and_a_document_are_found_by_other_words_for_them(site, viewer):
         assert path in [url for *_, url in found(viewer, words)], words
     page = viewer.get("/admin/find?q=server")
     assert re.findall('<h2 id="kind[^>]*>(.*?)<', page) == ["Pages", "Documentation"], "in this order"
-    assert "Fix what Server warns about" in page
+    assert "*Server*" not in page, "without marks of Markdown"
     assert '<a href="/docs/">' in viewer.get("/account")
     assert '<a href="/docs/">' not in Reader(site).sign_up("mina").get("/account")
 
