@@ -28,7 +28,7 @@ class VisitsWithEvents:
         self._known: dict[tuple[str, str, Texts], tuple[BitMap, Position]] = {}
 
     def ids(self, events: TableRows, scope: str, dimension: str, texts: Texts) -> BitMap:
-        """Return the ids of the scope's visits that have an event with one of `texts`. Ids of other scopes may be included."""
+        """Return the ids of visits that have an event with one of `texts`: all in the scope, perhaps also others."""
         key = scope, dimension, texts
         ids, upto = self._known.pop(key, (BitMap(), BEGINNING))
         for rows in events.rows(upto, events.end, "", "~", scope):

@@ -147,7 +147,7 @@ def reduce_events(session: Session, columns: Columns, boundary: Boundary, part: 
 
 
 def reduce_rows(session: Session, before_ms: int, size: int) -> int:
-    """Reduce up to `size` rows of each feature from before a moment. Returns the largest number that one feature reduced."""
+    """Reduce up to `size` rows of each feature from before a moment. Returns the most that one feature reduced."""
     lock(session)
     lock_counters(session, {SITE})  # before the rows, like the deletion of a user, to avoid deadlocks
     return max(rules.reduce_rows(session, before_ms, size) for rules in all_rules())
