@@ -36,8 +36,8 @@ FRONT = Table(
     restart of the proxy        c c c c   c c c c   c c c c   c c
     """,
     says={
-        ("form", ANY): "<h1>Log in</h1>",  # again: cookies need https: (docs/troubleshooting.md, Logins do not work)
-        ("upload", ANY): "<h1>Log in</h1>",
+        ("form", ANY): "Open this page with https:",  # docs/troubleshooting.md, Logins do not work
+        ("upload", ANY): "Open this page with https:",
     },
     reasons={
         ("form", "nginx below a path"): "pages do not work below a path",

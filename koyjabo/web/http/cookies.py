@@ -2,10 +2,14 @@
 and another host on the same domain cannot plant a session (RFC 6265bis, 4.1.3.2).
 """
 
+import re
+
 from flask import Flask, Response, current_app, request
 
 ALWAYS_SECURE = "koyjabo.cookies_are_secure"
 HOST_PREFIX = "__Host-"
+INSECURE_ORIGIN = re.compile(r"http://(?!(127\.[\d.]+|\[::1\]|([^:]+\.)?localhost)(:|$))")
+"""The origin of a page whose browser drops secure cookies (W3C Secure Contexts, 3.1)."""
 
 
 def init_app(app: Flask, secure: bool) -> None:
@@ -23,6 +27,13 @@ def cookie_name(name: str, over_tls: bool) -> str:
 def get(name: str) -> str:
     """The value of a cookie; "" if there is none."""
     return request.cookies.get(cookie_name(name, request.is_secure), "")
+
+
+def are_lost() -> bool:
+    """Whether the sending page's browser drops the cookies of the response. A server behind a proxy only learns this
+    from the browser.
+    """
+    return current_app.extensions[ALWAYS_SECURE] and bool(INSECURE_ORIGIN.match(request.headers.get("Origin", "")))
 
 
 def put(response: Response, name: str, value: str, max_age_s: int, httponly: bool = True) -> None:

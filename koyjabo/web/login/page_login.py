@@ -27,6 +27,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.network.origins import Origins
 from koyjabo.web.current import current
+from koyjabo.web.http import cookies
 from koyjabo.web.http.paths import PathPolicy, matching
 from koyjabo.web.limits import limits
 from . import tokens
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 CSRF_FIELD = "csrf_token"
 RELOAD_FORM = N_("This form is out of date. Go back, reload the page, and try again.")
 FOREIGN_FORM = N_("This form was sent from another site. Open it here and try again.")
+INSECURE_FORM = N_("Browsers keep a login only if the address begins with https:. Open this page with https: and try again.")
 
 
 def init_app(app: Flask) -> None:
@@ -123,11 +125,13 @@ def require_panel() -> Account:
 
 
 def check_origin() -> None:
-    """Check the origin of a form that needs no login, so that another site cannot log its visitors in. Raises
-    WrongCsrfToken.
+    """Check the origin of a form that needs no login, so that another site cannot log its visitors in, and that the
+    login is not lost. Raises WrongCsrfToken.
     """
     if not current()[Origins].trusts(request):
         raise WrongCsrfToken(FOREIGN_FORM)
+    if cookies.are_lost():
+        raise WrongCsrfToken(INSECURE_FORM)
 
 
 def check_own_page() -> None:

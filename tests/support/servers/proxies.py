@@ -18,6 +18,7 @@ NGINX_CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 CADDY_CONFIGURATION = ROOT / "deploy" / "Caddyfile"
 GUIDE = (ROOT / "docs" / "behind-a-proxy.md").read_text()
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
+PUBLIC_HOST = "live.example.com"
 UNVERIFIED_TLS = ssl._create_unverified_context()  # the proxies' certificates are their own
 CADDY_OPTIONS = "log default {"  # tests insert their global options before this line
 
@@ -103,7 +104,7 @@ class Caddy(Proxy):
 
     def __init__(self, folder: Path, upstream: int, certificate: Path | None = None) -> None:
         super().__init__(folder, upstream, certificate)
-        others = "" if certificate else f", http://localhost:{self.port}"
+        others = "" if certificate else f", http://localhost:{self.port}, http://{PUBLIC_HOST}:{self.port}"
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),

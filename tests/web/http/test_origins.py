@@ -98,6 +98,20 @@ def test_every_response_allows_an_allowed_origin_with_credentials(site):
         assert "Origin" in varies(answer.headers) & varies(elsewhere.headers), path
 
 
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("http://live.example.com", 403), ("http://127.0.0.1:8000", 422), ("http://live.localhost", 422)],
+)
+def test_a_login_form_is_refused_where_the_browser_would_drop_the_cookies(site, address, status):
+    answer = site.client.post("/login", base_url=address, headers={"Origin": address})
+    assert answer.status_code == status
+    assert ("Open this page with https:" in answer.text) == (status == 403)
+    secure = site.client.post(
+        "/login", base_url="https://live.example.com", headers={"Origin": "https://live.example.com"}
+    )
+    assert secure.status_code == 422
+
+
 def test_pages_with_form_tokens_allow_no_origin(site):
     allow(site, APP)
     for path in OWN_PAGES:
