@@ -6,7 +6,7 @@ from typing import Any, Self
 from engineio.packet import MESSAGE, Packet as EnginePacket
 from socketio.packet import EVENT
 
-from .frames import frame, stream_frame
+from .frames import chunk, frame, stream_frame
 
 NAMESPACE = "/"
 """The Socket.IO namespace of our rooms."""
@@ -53,6 +53,11 @@ class EncodedEvent:
     def stream(self) -> bytes:
         """A stream event."""
         return stream_frame(self.json, None if self.revision is None else f"{self._epoch}-{self.revision}")
+
+    @cached_property
+    def stream_chunk(self) -> bytes:
+        """A stream event in a chunked body."""
+        return chunk(self.stream)
 
     @cached_property
     def socketio(self) -> bytes:

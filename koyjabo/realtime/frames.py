@@ -33,3 +33,8 @@ def stream_frame(text: str, event_id: str | None = None) -> bytes:
     """Encode one line of text as a stream event."""
     first = "" if event_id is None else f"id: {event_id}\n"
     return f"{first}data: {text}\n\n".encode()
+
+
+def chunk(data: bytes) -> bytes:
+    """Encode a chunk of a body (RFC 9112, 7.1). An empty one is the last."""
+    return b"%x\r\n%b\r\n" % (len(data), data)

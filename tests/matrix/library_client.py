@@ -23,9 +23,12 @@ Response = tuple[int, str, str]
 """Status, ETag and text."""
 
 
+OUTPUT, sys.stdout = sys.stdout, sys.stderr  # libraries print, too
+
+
 def say(what: str, **fields: Any) -> None:
-    sys.stdout.write(f"{json.dumps({'what': what, **fields})}\n")
-    sys.stdout.flush()
+    OUTPUT.write(f"{json.dumps({'what': what, **fields})}\n")
+    OUTPUT.flush()
 
 
 def show(text: str) -> None:

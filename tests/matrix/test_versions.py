@@ -96,7 +96,7 @@ def login(world: World) -> Use:
 
     def use(world: World) -> None:
         member.server = world.server
-        assert member.call("GET", "/api/auth/me")["user"]["id"] == member.id
+        assert member.call("GET", "/api/auth/me")["id"] == member.id
         member.log_in()
 
     return use

@@ -6,6 +6,7 @@ from email.utils import formatdate
 from typing import Any
 from wsgiref.types import WSGIApplication
 
+from koyjabo.realtime.frames import chunk
 from .connection import STATE_GONE, HttpConnection
 
 MIN_WRITE_BYTES = 4096
@@ -67,7 +68,7 @@ class Response:
         self._headers: list[tuple[str, str]] = []
         self._is_started = False  # the head was sent
         self._is_chunked = self._is_last = False
-        self._is_endless = False  # the body ends with the connection (RFC 9112, 6.3)
+        self._is_endless = False  # the connection ends with the body
         self._left: int | None = None  # remaining bytes of Content-Length
 
     def start(self, status: str, headers: list[tuple[str, str]], error: Any = None) -> Callable[[bytes], object]:
@@ -108,7 +109,7 @@ class Response:
         head = b"" if self._is_started else self._head(len(data))
         data = head + self._framed(data)
         if self._is_chunked:
-            data += b"0\r\n\r\n"
+            data += chunk(b"")
         if data:
             self._connection.send(data)
         self._connection.finish(self._is_last or bool(self._left))
@@ -125,7 +126,7 @@ class Response:
         if self._left is not None:
             self._left -= len(data)
         elif self._is_chunked and data:
-            return b"%x\r\n%s\r\n" % (len(data), data)
+            return chunk(data)
         elif self._has_no_body:
             return b""
         return data
@@ -153,9 +154,10 @@ class Response:
         elif length is not None:
             self._left = length
             return f"Content-Length: {length}\r\n"
-        elif self._is_http_1_0 or self._is_endless:
-            self._is_last = True
+        elif self._is_http_1_0:
+            self._is_last = True  # the body ends with the connection (RFC 9112, 6.3)
         else:
+            self._is_last = self._is_endless
             self._is_chunked = True
             return "Transfer-Encoding: chunked\r\n"
         return ""

@@ -1,5 +1,5 @@
-"""Server-Sent Events: responses that do not end, on the WebSockets' loop (specification: Streams). They are not
-chunked, and their body ends with the connection, so that an event is the same bytes for every client.
+"""Server-Sent Events: responses that do not end, on the WebSockets' loop (specification: Streams). Each event is a
+chunk, because many libraries read other bodies in blocks. For HTTP/1.0, the body ends with the connection.
 """
 
 import socket
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from koyjabo.base.core.errors import TooManyConnections, TooManyRequests
 from koyjabo.base.network import client_address
 from koyjabo.realtime.encoded_event import EncodedEvent
-from koyjabo.realtime.frames import stream_frame
+from koyjabo.realtime.frames import chunk, stream_frame
 from koyjabo.server.loop.poller import Poller, receive
 from .buffered_connection import CONNECTION_LOST, BufferedConnection, ConnectionOwner, Loop
 
@@ -37,12 +37,13 @@ class EventStream(BufferedConnection):
     head.
     """
 
-    __slots__ = ("_code", "_quiet_ticks", "has_begun")
+    __slots__ = ("_code", "_is_chunked", "_quiet_ticks", "has_begun")
     kind = "streams"
 
-    def __init__(self, address: str, owner: ConnectionOwner, loop: Loop) -> None:
+    def __init__(self, address: str, owner: ConnectionOwner, loop: Loop, is_chunked: bool) -> None:
         """Create a stream. `loop` has reserved a place for `address`."""
-        super().__init__(address, owner, loop, RETRY)
+        super().__init__(address, owner, loop, chunk(RETRY) if is_chunked else RETRY)
+        self._is_chunked = is_chunked
         self.has_begun = False
         self._quiet_ticks = 0
         self._code = CONNECTION_LOST
@@ -81,11 +82,11 @@ class EventStream(BufferedConnection):
 
     def write(self, data: bytes) -> None:
         self._quiet_ticks = 0
-        super().write(data)
+        super().write(chunk(data) if self._is_chunked else data)
 
     def write_event(self, event: EncodedEvent) -> None:
         self._quiet_ticks = 0
-        super().write(event.stream)
+        super().write(event.stream_chunk if self._is_chunked else event.stream)
 
     def send(self, text: str) -> None:
         """Send one event."""
@@ -93,6 +94,8 @@ class EventStream(BufferedConnection):
 
     def close(self, code: int | None, reason: str = "") -> None:
         """End the body once the client has read all buffered data, or after CLOSE_TIMEOUT_S."""
+        if self._is_chunked:
+            self.write(b"")
         if self._state == self.OPEN:
             self._state, self._code = self.CLOSING, code or CONNECTION_LOST
             if self.has_begun:
@@ -164,4 +167,4 @@ class EventStreams:
             raise TooManyConnections
         if not self._loop.reserve(address):
             raise TooManyRequests(FULL_RETRY_AFTER_S, TOO_MANY_STREAMS)
-        return EventStream(address, owner, self._loop)
+        return EventStream(address, owner, self._loop, environ["SERVER_PROTOCOL"] != "HTTP/1.0")

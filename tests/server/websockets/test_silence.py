@@ -41,7 +41,7 @@ class World:
 
     def stream(self) -> EventStream:
         assert self.loop.reserve("")
-        stream = EventStream("", OWNER, self.loop)
+        stream = EventStream("", OWNER, self.loop, False)
         taken = SimpleNamespace(sock=self.ours, detach=lambda: (self.ours, b""))
         stream.begin(taken, b"")
         return stream
