@@ -21,10 +21,13 @@ from support.databases.database import (
 from support.databases.redis import Redis
 from support.people.communities import Cast, site_admin
 from support.people.page_readers import PARTS, Reader
+from support.programs.applications import copied_routes
 from support.programs.forking import Starting
+from support.programs.statements import share_compiled_statements
 from support.runs.short_run import EVERYTHING
 from support.servers.server import Server
 
+import koyjabo
 from koyjabo.application import features
 from koyjabo.base.cluster import redis_client
 from koyjabo.base.core.identity import Account
@@ -49,6 +52,9 @@ NewServer = Callable[..., Server]
 # Leave the machine usable for others.
 settings.register_profile("untimed", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+koyjabo.make_routes = copied_routes
+share_compiled_statements()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

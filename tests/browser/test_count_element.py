@@ -5,6 +5,7 @@ from base64 import b64encode
 from itertools import product
 from urllib.parse import quote
 
+import pytest
 from pages import expect, wait_for
 
 from koyjabo.base.colours.oklch import WHITE, contrast
@@ -129,23 +130,35 @@ INK = """
 DARK = "#101418"
 
 
-def test_a_frame_is_transparent_and_without_a_theme_legible_on_light_and_dark_pages(new_device, other_site, site):
-    for preferred, scheme in product(("light", "dark"), ("normal", "light", "dark")):
-        page = new_device(color_scheme=preferred).context.new_page()
-        page.goto(other_site)
-        inside = page.frame_locator("iframe").locator("h1")
-        own, other = (WHITE, DARK) if preferred == "light" else (DARK, WHITE)
-        for theme, ground, opposite in (("auto", own, other), ("light", WHITE, WHITE), ("dark", DARK, DARK)):
-            style = "light dark" if theme == "auto" else theme  # as in the line of Connect
-            line = frame(site, f"theme={theme}").replace("<iframe", f'<iframe style="color-scheme: {style}"')
-            page.set_content(f'<body style="color-scheme: {scheme}; background: rgb(90, 91, 92)">{line}')
-            expect(inside).to_have_text(re.compile(r"\d"))
-            for part, least in ((":scope > span", 4.5), ("koyjabo-count", 3)):
-                ink = "#{:02x}{:02x}{:02x}".format(*inside.locator(part).evaluate(INK))
-                assert contrast(ink, ground) >= least, (theme, preferred, part, ink)
-                assert contrast(ink, opposite) >= min(least, 4), (theme, preferred, part, ink)
-            picture = b64encode(page.locator("iframe").screenshot()).decode()
-            assert page.evaluate(COLOR_AT_5_5, picture) == [90, 91, 92, 255]
+QUICK_SCHEMES = [("light", "dark"), ("dark", "light")]
+"""What a person prefers, and the scheme of the page."""
+
+
+@pytest.mark.parametrize(
+    ("preferred", "scheme"),
+    [
+        pytest.param(*pair, marks=() if pair in QUICK_SCHEMES else pytest.mark.long)
+        for pair in product(("light", "dark"), ("normal", "light", "dark"))
+    ],
+)
+def test_a_frame_is_transparent_and_without_a_theme_legible_on_light_and_dark_pages(
+    new_device, other_site, site, preferred, scheme
+):
+    page = new_device(color_scheme=preferred).context.new_page()
+    page.goto(other_site)
+    inside = page.frame_locator("iframe").locator("h1")
+    own, other = (WHITE, DARK) if preferred == "light" else (DARK, WHITE)
+    for theme, ground, opposite in (("auto", own, other), ("light", WHITE, WHITE), ("dark", DARK, DARK)):
+        style = "light dark" if theme == "auto" else theme  # as in the line of Connect
+        line = frame(site, f"theme={theme}").replace("<iframe", f'<iframe style="color-scheme: {style}"')
+        page.set_content(f'<body style="color-scheme: {scheme}; background: rgb(90, 91, 92)">{line}')
+        expect(inside).to_have_text(re.compile(r"\d"))
+        for part, least in ((":scope > span", 4.5), ("koyjabo-count", 3)):
+            ink = "#{:02x}{:02x}{:02x}".format(*inside.locator(part).evaluate(INK))
+            assert contrast(ink, ground) >= least, (theme, preferred, part, ink)
+            assert contrast(ink, opposite) >= min(least, 4), (theme, preferred, part, ink)
+        picture = b64encode(page.locator("iframe").screenshot()).decode()
+        assert page.evaluate(COLOR_AT_5_5, picture) == [90, 91, 92, 255]
 
 
 def test_a_frame_is_shown_on_a_page_that_requires_an_embedder_policy(host_page, other_site, site):

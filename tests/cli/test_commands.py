@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 from support.application.commands import koyjabo
 from support.application.site import Site
 from support.assertions.ledger import assert_verified
@@ -95,19 +96,19 @@ def test_a_database_that_cannot_be_reached_is_named_without_classes_and_links():
     assert not re.search(r"\w\.\w+\.\w|https?:|Is the server running", done.stderr.replace("127.0.0.1", ""))
 
 
-def test_a_command_fails_with_one_line_if_its_output_is_closed_or_full(sqlite_database):
-    for output in (">&-", ">/dev/full"):
-        done = subprocess.run(
-            ["/bin/sh", "-c", f'exec "$0" -m koyjabo stats {output}', sys.executable],
-            cwd=ROOT,
-            env=environment(DATABASE_URL=sqlite_database.url),
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 1, output
-        assert len(done.stderr.splitlines()) == 1, done.stderr
+@pytest.mark.parametrize("output", [">/dev/full", pytest.param(">&-", marks=pytest.mark.long)])
+def test_a_command_fails_with_one_line_if_its_output_is_closed_or_full(sqlite_database, output):
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" -m koyjabo stats {output}', sys.executable],
+        cwd=ROOT,
+        env=environment(DATABASE_URL=sqlite_database.url),
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
 def test_the_list_of_settings_has_their_sources_and_no_secrets(sqlite_database):

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-import config
 from koyjabo import create_app
 from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.extensions import db
@@ -26,7 +25,6 @@ from koyjabo.upkeep.recounts.recounts import Recounts
 from koyjabo.upkeep.recounts.total import TotalAdjuster
 from koyjabo.upkeep.retention.retention import Reduction, Retention
 from support.databases.database import Database
-from support.programs.applications import copied_routes
 from support.programs.processes import METRICS_TOKEN, NO_CITIES, NO_LIMITS, SECRET
 
 SPEC_MOMENT = 1_765_860_518_412  # 2025-12-16T04:48:38.412Z
@@ -105,7 +103,7 @@ class Site:
             ZoneInfo(self.settings["TIMEZONE"] or "Asia/Dhaka"), self.time, self.time.elapsed_ms, release_ms=0
         )
         clock.is_synchronised = lambda: self.time.is_synchronised
-        self.app = create_app(self.settings, clock=clock, app=copied_routes(config.load(self.settings), self.settings))
+        self.app = create_app(self.settings, clock=clock)
         self.client = self.app.test_client()
         self.services = self.app.extensions["koyjabo"]
 

@@ -69,7 +69,7 @@ def _template_for(arguments: tuple[str, ...]) -> str | None:
     """The kind of template for a program, or None if it always needs a new interpreter."""
     if arguments[:2] == ("-m", "koyjabo"):
         return None if arguments[2:3] == ("serve",) else "commands"
-    if arguments[:2] == ("-m", "demo"):
+    if arguments[:2] in (("-m", "demo"), ("-m", "alembic")):
         return "commands"
     return "servers" if arguments[0].endswith(SERVERS) else None
 

@@ -1,16 +1,14 @@
 """Old visits are reduced while a real server counts others. A process that is killed leaves nothing wrong."""
 
 import signal
-import subprocess
 
 import pytest
 from sqlalchemy.engine import make_url
-from support.application.site import Site
+from support.application.site import Site, Time
 from support.assertions.ledger import assert_exact
 from support.clients.concurrent_registrations import Crowd
 from support.programs.processes import run
 from support.programs.zone import ZONE
-from support.servers.server import Server
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import SITE, Scope
@@ -41,31 +39,26 @@ def server(database, new_server):
 
 
 REDUCE = """
-import os, signal, sys
+import os, signal
 from itertools import count
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 from koyjabo import create_app
 from koyjabo.upkeep.retention.retention import Retention
 
-app, commits, last = create_app(), count(1), int(sys.argv[1])
+app, commits = create_app(), count(1)
 services = app.extensions["koyjabo"]
 
 @event.listens_for(Session, "before_commit")
 def die_during_the_last_transaction(session):
-    if next(commits) == last:
+    if next(commits) == 6:
         os.kill(os.getpid(), signal.SIGKILL)
 
 with app.app_context():
     retention = services[Retention]
-    print(retention.reduce(retention.first_kept()).visits)
-services.close()
+    retention.reduce(retention.first_kept())
 """
-"""Reduces all old visits, as the nightly work does. With a number, kill -9 ends it during that transaction."""
-
-
-def reduce(server: Server, last_transaction: int = 0) -> subprocess.CompletedProcess[str]:
-    return run("-c", REDUCE, str(last_transaction), **server.settings)
+"""Reduces old visits, as the nightly work does, until kill -9 ends it during its sixth transaction."""
 
 
 def reduced(database) -> int:
@@ -75,14 +68,14 @@ def reduced(database) -> int:
 def test_a_killed_reduction_leaves_nothing_wrong_and_a_busy_server_loses_no_visit(server, database):
     with Crowd([server], visits=40, seed=3, goes_on=True) as crowd:
         crowd.wait_for(40)
-        killed = reduce(server, last_transaction=6)
+        killed = run("-c", REDUCE, **server.settings)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         left = VISITS - reduced(database)
         assert 0 < left < VISITS
         with Site(database.url) as site:
             assert site.recount() == []
-        finished = reduce(server)
-        assert (finished.returncode, finished.stdout) == (0, f"{left}\n"), finished.stderr
+        with Site(database.url, Time(Clock(ZONE).now_ms())) as site:
+            assert site.reduce().visits == left
     assert (crowd.lost, crowd.refusals, reduced(database)) == (0, [], VISITS)
     assert database.rows("SELECT count(*) FROM visits") == [(VISITS + crowd.acknowledged,)]
     assert_exact(crowd, server, before=VISITS)
