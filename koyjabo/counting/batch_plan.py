@@ -79,7 +79,7 @@ class BatchPlan:
     snapshot: dict[Scope, CounterSnapshot]
     people: DailyPeople
     newest: NewVisit | None = None  # of `visits`
-    visits: list[tuple[Any, ...]] = field(default_factory=list)  # rows with VISIT_COLUMNS
+    visits: list[tuple[Any, ...]] = field(default_factory=list)  # rows with INSERTED_VISIT_COLUMNS
     visitors: list[FirstVisit] = field(default_factory=list)
     days: dict[tuple[Scope, str], Sums] = field(default_factory=dict)
     hours: dict[tuple[Scope, int], Sums] = field(default_factory=dict)
