@@ -83,7 +83,7 @@ TIME = Table(
         ("tokens", "hour behind"): "invalid_token",
         ("tokens", "year behind"): "invalid_token",
         ("tokens", ANY): "token_expired",
-        ("logins", ANY): "invalid_token",
+        ("logins", ANY): "token_expired",
         ("codes", ANY): "wrong_code",
         ("proofs", "year ahead"): "invalid_token",  # the session has ended
         ("proofs", ANY): "proof_required",

@@ -15,7 +15,7 @@ import jwt
 import pyotp
 import pytest
 from matrix.clocks import DISTORTIONS, TIME, VALID_MIN, Distortion
-from support.application.site import Site, Time
+from support.application.site import SECRET, Site, Time
 from support.people.accounts import PASSWORD, bare, bearer, new_admin, sign_up
 from support.people.admins import panel
 from support.people.api_keys import PATH as KEYS, call, key
@@ -38,7 +38,7 @@ from koyjabo.upkeep.retention.retention import Retention
 RETENTION_DAYS, BACKUP_AT = 30, (3, 30)
 STEP_MIN, STEPS = 15, 100  # a day and an hour, with a tick every quarter of an hour
 VALID_MS = VALID_MIN * 60_000
-SECRET = "53d0c7b1e9f2486aa41fd7c06b8e35925cc4c1d0"
+OTHER_SECRET = "53d0c7b1e9f2486aa41fd7c06b8e35925cc4c1d0"
 KEY_BODY = {"name": "Grafana", "scopes": ["reports:read"]}
 
 
@@ -53,7 +53,7 @@ class Scene:
     def __init__(self, distortion: Distortion, database_url: str, folder: str) -> None:
         self.distortion = distortion
         self.zone = ZoneInfo(distortion.zone)
-        settings = {"AUTH_SHARED_SECRET": SECRET, "AUTH_REQUIRED_CLAIMS": "none", "BACKUP_DIR": folder}
+        settings = {"AUTH_SHARED_SECRET": OTHER_SECRET, "AUTH_REQUIRED_CLAIMS": "none", "BACKUP_DIR": folder}
         settings |= {"TIMEZONE": distortion.zone, "RETENTION_DAYS": str(RETENTION_DAYS)}
         self.site = Site(database_url, Time.at(distortion.begins), **settings)
         self.tick()
@@ -201,12 +201,18 @@ def leases(scene: Scene) -> str:
     return "waits" if waits else ""
 
 
+def moved(scene: Scene, token: str, secret: str) -> str:
+    """A token from before the clock went wrong, with its times moved instead of the clock."""
+    claims = jwt.decode(token, options={"verify_signature": False})
+    by_s = (scene.site.time.ms - scene.began_ms) / 1000
+    return jwt.encode(claims | {name: claims[name] - by_s for name in {"iat", "nbf", "exp"} & claims.keys()}, secret)
+
+
 def tokens(scene: Scene) -> str:
     scene.distort()
-    issued_s = time.time() - (scene.site.time.ms - scene.began_ms) / 1000
-    claims = {"sub": "u1", "nbf": issued_s, "exp": issued_s + VALID_MIN * 60}
-    token = jwt.encode(claims, SECRET, "HS256")
-    return code_of(bare(scene.site).get("/api/communities", headers=bearer(token)))
+    issued_s = time.time()
+    token = jwt.encode({"sub": "u1", "nbf": issued_s, "exp": issued_s + VALID_MIN * 60}, OTHER_SECRET)
+    return code_of(bare(scene.site).get("/api/communities", headers=bearer(moved(scene, token, OTHER_SECRET))))
 
 
 def printed_link(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -223,6 +229,7 @@ def printed_link(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> str:
 def logins(scene: Scene) -> str:
     person = sign_up(scene.site)
     scene.distort()
+    person.refresh = moved(scene, person.refresh, SECRET)
     return code_of(person.renew())
 
 

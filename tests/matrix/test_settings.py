@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from html import unescape
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from matrix.settings import DOTENV, ENVIRONMENT, FILE, FOLDER, FORM, KEY_IN_FILE, NAMES, NEEDS, SETTINGS
 from matrix.settings import neighbours_value, rule_of
 from matrix.table import Cell
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
-from support.application.commands import koyjabo
 from support.application.site import Site
 from support.people.accounts import PASSWORD
 from support.people.admins import panel
@@ -24,6 +25,7 @@ from config import SettingsError
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 from koyjabo.base.settings.schema import Settings
+from koyjabo.upkeep.stored_settings.cli import settings
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 PLACE = {"city": {"names": {"en": "Dhaka"}}, "autonomous_system_number": 1}
@@ -50,11 +52,11 @@ class Panel:
             raise RefusedValue(unescape(" ".join(ERROR.findall(answer.text))))
 
     def run(self, name: str, values: list[str]) -> None:
+        """Run `koyjabo settings set` in this process, with the server's services instead of its own."""
         for value in values:
-            done = koyjabo("settings", "set", name, value, DATABASE_URL=self.site.database_url, TIMEZONE="")
+            done = CliRunner().invoke(settings, ["set", name, "--", value], obj=lambda _: nullcontext(self.site.services))
             if done.exit_code:
                 raise RefusedValue(done.output)
-        self.stored.refresh()
 
     @property
     def stored(self) -> StoredSettings:
@@ -186,11 +188,11 @@ def test_a_setting_with_a_distorted_value_has_the_outcome_of_its_row(cell, folde
                 give(cell, given, folder, server, monkeypatch)
             assert server is None or server.stored.source(cell.surface) == "default"
         else:
-            settings = give(cell, given, folder, server, monkeypatch)
+            in_force = give(cell, given, folder, server, monkeypatch)
             with monkeypatch.context() as clean:
                 clean.delenv(cell.surface, raising=False)
                 clean.setattr(config, "ROOT", folder / "nowhere")
-                check(cell, value, settings, folder)
+                check(cell, value, in_force, folder)
     finally:
         if server:
             server.clear()
