@@ -68,6 +68,7 @@ TIME = Table(
     today             c c c c c c c c c c c
     reports           c c c c c c c c c c c
     night's work      c c w w c c c c c w c
+    emails            c c c c c c c c c c c
     backup            c c c c c c c c c c c
     active visitors   m m m m m m m m m m m
     leases            c c c c c c c c w c c
@@ -99,6 +100,7 @@ TIME = Table(
         ("tokens", "year behind"): "its nbf is in the future",
         ("printed link", ANY): "it works within an hour of the start that prints it",
         ("proofs", "hour behind"): "a clock that was set back must not lengthen a proof",
+        ("emails", ANY): "what waits is sent at the latest after the longest pause, once the clock is right again",
         (ANY, "year behind"): "the clock is in doubt, so the time goes on from the newest visit",
         **dict.fromkeys((("links", "hour behind"), ("keys", "hour behind")), "they end by the clock, which is behind"),
     },
