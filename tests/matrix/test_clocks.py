@@ -24,11 +24,15 @@ from support.people.share_links import share, shared
 from support.people.two_step import STEP_S, log_in_with, turn_on
 
 from koyjabo.base.core.clock import iso
+from koyjabo.base.core.link_tokens import PASSWORD_RESET
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.jobs.claims import WorkLease
 from koyjabo.base.jobs.job_queries import LEASE_MS
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.clock_watch import RIGHT_CLOCK, ClockWatch
+from koyjabo.people.mail import outbox_queries
+from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.people.mail.outbox_queries import MAX_PAUSE_MS
 from koyjabo.server.process import loading
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.clock.clock_answers import ClockAnswers
@@ -54,6 +58,7 @@ class Scene:
         self.distortion = distortion
         self.zone = ZoneInfo(distortion.zone)
         settings = {"AUTH_SHARED_SECRET": OTHER_SECRET, "AUTH_REQUIRED_CLAIMS": "none", "BACKUP_DIR": folder}
+        settings |= {"SMTP_URL": "smtp://127.0.0.1:9?from=a@b.example", "PUBLIC_URL": "https://live.example.com"}
         settings |= {"TIMEZONE": distortion.zone, "RETENTION_DAYS": str(RETENTION_DAYS)}
         self.site = Site(database_url, Time.at(distortion.begins), **settings)
         self.tick()
@@ -148,6 +153,19 @@ def nights_work(scene: Scene) -> str:
         scene.end()
     assert kept() == ["young", "newest"]
     return "waits" if waits else ""
+
+
+def emails(scene: Scene) -> str:
+    scene.distort()
+    queue = {"json": {"email": new_admin(scene.site).email}}
+    assert scene.site.post("/api/auth/password-reset", **queue).status_code == 202
+    scene.end()
+    scene.site.time.pass_(milliseconds=MAX_PAUSE_MS)
+    outbox, now_ms = scene.site.services[MailOutbox], scene.site.services.clock.now_ms()
+    kinds = (PASSWORD_RESET,)
+    assert outbox._database.read(outbox_queries.is_due, "matrix", now_ms, kinds)
+    assert outbox._database.read(outbox_queries._next, now_ms, kinds)
+    return ""
 
 
 def backup(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -267,7 +285,7 @@ def keys(scene: Scene) -> str:
 SURFACES: dict[str, Callable[..., str]] = {
     **{"registering": registering, "today": today, "reports": reports, "night's work": nights_work, "backup": backup},
     **{"active visitors": active_visitors, "leases": leases, "tokens": tokens, "logins": logins, "codes": codes},
-    **{"printed link": printed_link, "proofs": proofs, "links": links, "keys": keys},
+    **{"emails": emails, "printed link": printed_link, "proofs": proofs, "links": links, "keys": keys},
 }
 
 
