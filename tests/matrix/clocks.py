@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from matrix.table import ANY, Table
 from support.application.site import Time
+
+from matrix.table import ANY, Table
 
 PASSED_MIN = 8
 """How long every distortion but a wrong clock lasts, minutes: shorter than the life of a proof and an access token."""

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 import jwt
 import pyotp
 import pytest
-from matrix.clocks import DISTORTIONS, TIME, VALID_MIN, Distortion
 from support.application.site import SECRET, Site, Time
 from support.people.accounts import PASSWORD, bare, bearer, new_admin, sign_up
 from support.people.admins import panel
@@ -38,6 +37,7 @@ from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.clock.clock_answers import ClockAnswers
 from koyjabo.upkeep.retention.nightly import Nightly
 from koyjabo.upkeep.retention.retention import Retention
+from matrix.clocks import DISTORTIONS, TIME, VALID_MIN, Distortion
 
 RETENTION_DAYS, BACKUP_AT = 30, (3, 30)
 STEP_MIN, STEPS = 15, 100  # a day and an hour, with a tick every quarter of an hour

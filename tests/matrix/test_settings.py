@@ -10,9 +10,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from matrix.settings import DOTENV, ENVIRONMENT, FILE, FOLDER, FORM, KEY_IN_FILE, NAMES, NEEDS, SETTINGS
-from matrix.settings import neighbours_value, rule_of
-from matrix.table import Cell
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 from support.application.site import Site
@@ -27,6 +24,20 @@ from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 from koyjabo.base.settings.schema import Settings
 from koyjabo.upkeep.stored_settings.cli import settings
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
+from matrix.settings import (
+    DOTENV,
+    ENVIRONMENT,
+    FILE,
+    FOLDER,
+    FORM,
+    KEY_IN_FILE,
+    NAMES,
+    NEEDS,
+    SETTINGS,
+    neighbours_value,
+    rule_of,
+)
+from matrix.table import Cell
 
 PLACE = {"city": {"names": {"en": "Dhaka"}}, "autonomous_system_number": 1}
 ERROR = re.compile(r'class="error"[^>]*>([^<]*)<')
@@ -52,9 +63,10 @@ class Panel:
             raise RefusedValue(unescape(" ".join(ERROR.findall(answer.text))))
 
     def run(self, name: str, values: list[str]) -> None:
-        """Run `koyjabo settings set` in this process, with the server's services instead of its own."""
+        """Run `koyjabo settings set` in this process, with the services of the server."""
+        services = nullcontext(self.site.services)
         for value in values:
-            done = CliRunner().invoke(settings, ["set", name, "--", value], obj=lambda _: nullcontext(self.site.services))
+            done = CliRunner().invoke(settings, ["set", name, "--", value], obj=lambda _: services)
             if done.exit_code:
                 raise RefusedValue(done.output)
 
@@ -101,7 +113,7 @@ def distorted(cell: Cell, value: str) -> str:
 
 
 def write_dotenv(file: Path, cell: Cell, value: str) -> None:
-    """Write a file of settings as an editor would write it, with another value first if the setting stands twice."""
+    """Write a file of settings as an editor would write it, with another value first if the setting is in it twice."""
     if cell.distortion in ("CRLF", "BOM") and "\n" not in value.strip():  # of the whole file
         lines = value.replace("\ufeff", f"\ufeff{cell.surface}=", 1) if "\ufeff" in value else f"{cell.surface}={value}"
         file.write_bytes(lines.encode())
@@ -151,7 +163,6 @@ def give(cell: Cell, value: str, folder: Path, server: Panel | None, monkeypatch
         try:
             return read(cell, value, folder, monkeypatch)
         except SettingsError as error:
-            assert str(error).endswith("."), error
             raise RefusedValue(str(error)) from None
     if needs := NEEDS.get(cell.surface):
         server.stored.change(OPERATOR, **needs)
