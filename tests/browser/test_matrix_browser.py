@@ -64,7 +64,7 @@ def distorted(cells) -> str:
         {"paths": INTERFACES[cell.surface], "distortion": cell.distortion, "isAnswering": cell.surface in ANSWERING}
         for cell in cells
     ]
-    instead = [INSTEAD_OF[cell.surface] for cell in cells if cell.surface in INSTEAD_OF]
+    instead = [path for cell in cells for path in INSTEAD_OF.get(cell.surface, ())]
     return f"({DISTORT})({json.dumps([*surfaces, {'paths': instead, 'distortion': 'absent'}])})"
 
 
