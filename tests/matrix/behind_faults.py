@@ -368,20 +368,22 @@ class WithCities(Behind):
 
     def _write(self, file: Path, city: str, kind: str = "City") -> None:
         writer = MMDBWriter(6, ipv4_compatible=True, database_type=kind)
-        writer.insert_network(IPSet([f"{BANGLADESH}/16"]), {"city": city, "country_code": "BD"} if city else {"asn": 1})
+        writer.insert_network(
+            IPSet([f"{BANGLADESH}/16"]),
+            {"city": city, "country_code": "BD"} if city else {"autonomous_system_number": 1},
+        )
         writer.to_db_file(str(file))
 
     def distort(self) -> None:
         whole = self.file.read_bytes()
-        if self.how == CLOSES:  # in place, as a download does that breaks off
-            os.truncate(self.file, len(whole) // 2)
-            return
         if self.how == READ_ONLY:
             self.file.chmod(0o400)
             return
         self.file.unlink()
         if self.how == REFUSES:
             self.file.mkdir()
+        elif self.how == CLOSES:  # a download that broke off
+            self.file.write_bytes(whole[: len(whole) // 2])
         elif self.how == SILENT:
             os.mkfifo(self.file)
         elif self.how == PROTOCOL:
@@ -391,7 +393,8 @@ class WithCities(Behind):
         elif self.how == PASSWORD:
             self.file.write_bytes(os.urandom(len(whole)))
         elif self.how == FULL:
-            os.truncate(self.file.open("wb").fileno(), 1 << 32)
+            self.file.touch()
+            os.truncate(self.file, 1 << 32)
         elif self.how == ANOTHER:
             self._write(self.file, "Khulna")
 
@@ -406,8 +409,8 @@ class WithCities(Behind):
         headers = {"X-Forwarded-For": BANGLADESH}
         body = {"visitorId": "ayesha"}
         assert server.post("/api/visitor/register", json=body, headers=headers).ok
-        places = self.database.rows("SELECT place FROM visits ORDER BY ordinal DESC LIMIT 1")
-        assert places in ([("Dhaka, BD",)], [("Khulna, BD",)])
+        ((place,),) = self.database.rows("SELECT place FROM visits ORDER BY ordinal DESC LIMIT 1")
+        assert place in ("Dhaka, BD", "Khulna, BD")
 
 
 class MovedClock(Behind):

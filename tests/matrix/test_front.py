@@ -152,8 +152,8 @@ def compression(front: Front, cell: Cell) -> None:
         for accepted in ("gzip", "identity"):
             answer = front.get(path, headers={"Accept-Encoding": accepted})
             direct = front.direct.get(path, headers={"Accept-Encoding": accepted})
-            assert answer.ok and answer.headers.get("Content-Encoding") == direct.headers.get("Content-Encoding")
-            assert path == "/" or answer.content == direct.content
+            assert answer.headers.get("Content-Encoding") == direct.headers.get("Content-Encoding")
+            assert path == "/" or answer.content == direct.content != b""
 
 
 def http_1_0(front: Front, cell: Cell) -> None:
