@@ -14,9 +14,26 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import START_S, Server
 
+from matrix import behind_faults as faults, behind_files as files
 from matrix.behind import BEHIND, SERVING, START, STOPPING
-from matrix.behind_faults import SURFACES, Behind
+from matrix.behind_faults import Behind
 from matrix.table import Cell
+
+SURFACES: dict[str, type[Behind]] = {
+    "PostgreSQL": faults.OnPostgres,
+    "first of two hosts": faults.FirstOfTwo,
+    "last of two hosts": faults.LastOfTwo,
+    "Redis": faults.OnRedis,
+    "Sentinel": faults.BySentinel,
+    "SMTP": faults.OnSmtp,
+    "SMTP with TLS": faults.OnSmtps,
+    "disk": files.OnDisk,
+    "name of PostgreSQL": faults.NameOfPostgres,
+    "name of Redis": faults.NameOfRedis,
+    "name of SMTP": faults.NameOfSmtp,
+    "geo file": files.WithCities,
+    "clock": files.MovedClock,
+}
 
 RECOVERY_S = 30
 """How soon after the end of a cause visits count again."""

@@ -267,11 +267,7 @@ class Fronts(dict[str, Front]):
         return self.setdefault(column, Front(self._proxy(kind, upstream, certificate), server))
 
     def _proxy(self, kind, upstream, certificate) -> Proxy:
-        made = kind(self._folders.mktemp("proxy"), upstream, certificate)
-        try:
-            return self._stack.enter_context(made)
-        except AssertionError:
-            raise AssertionError(made.log)
+        return self._stack.enter_context(kind(self._folders.mktemp("proxy"), upstream, certificate))
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
