@@ -70,7 +70,7 @@ class Behind:
 
 @cache
 def certificates() -> tuple[Path, Path]:
-    """One that a server trusts if it is told, and one that it does not."""
+    """A certificate that servers of these tests trust, and another one."""
     trusted, wrong = (new_certificate(Path(tempfile.mkdtemp()), "127.0.0.1") for _ in range(2))
     return trusted, wrong
 

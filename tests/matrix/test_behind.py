@@ -45,8 +45,9 @@ def test_each_surface_of_the_table_can_be_distorted():
     assert list(SURFACES) == BEHIND.surfaces
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")
 @pytest.mark.parametrize("cell", BEHIND.parameters())
-def test_what_fails_behind_the_server_has_the_outcome_of_its_cell(cell, tmp_path, postgres, new_server):
+def test_a_failure_behind_the_server_has_the_outcome_of_its_cell(cell, tmp_path, postgres, new_server):
     with ExitStack() as stack:
         behind = SURFACES[cell.surface](cell.distortion, tmp_path, stack, postgres)
         server = new_server(behind.database, **behind.settings)

@@ -102,7 +102,7 @@ def form(front: Front, cell: Cell) -> requests.Session:
     browser = requests.Session()
     browser.verify, browser.trust_env = False, False
     host = f"{PUBLIC_HOST}:{front.proxy.port}" if cell.outcome == "refused" else urlsplit(front.url).netloc
-    browser.headers |= {"Host": host, "Origin": f"{urlsplit(front.url).scheme}://{host}"}
+    browser.headers.update({"Host": host, "Origin": f"{urlsplit(front.url).scheme}://{host}"})
     fields = form_on(browser.get(f"{front.url}/login", timeout=PATIENCE_S).text).fields
     del fields["visitorId"]  # it is disabled
     answer = browser.post(f"{front.url}/login", {**fields, "email": ADMIN, "password": PASSWORD}, timeout=PATIENCE_S)
