@@ -1,7 +1,7 @@
 """A table: surfaces down, distortions across, and in each cell what has to happen.
 
-A row of a table is text: the surface, two spaces, and one letter for each distortion. Several letters stand for the
-places of a third axis, one for each.
+A row of a table is text: the surface, two spaces, and one letter for each distortion. Several letters are
+outcomes at the places of a third axis, one for each.
 
     HOST        c c r r c -
 
