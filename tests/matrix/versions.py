@@ -21,7 +21,7 @@ DISTORTIONS = tuple(
     for build in BUILDS
 )
 """For each earlier build: a thing of it is used with now, and a thing of now with it; the server is upgraded from it
-while pages are open; both serve one database; and the server goes back to it after an upgrade.
+while pages are open; both serve one database; and the server returns to it after an upgrade.
 """
 
 NO_CLASSIC = "fc0bc4ec3 has no classic file"
