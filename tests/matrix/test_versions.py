@@ -215,7 +215,7 @@ def page(kind: str, world: World) -> Use:
     tab.goto(world.other_site)
     if kind in ("client", "react"):
         tab.add_script_tag(content=build.bundle(kind, world.folder / f"{kind}.js"), type="module")
-        tab.wait_for_function("globalThis.begin")
+        tab.wait_for_function("!!globalThis.begin")
         tab.evaluate("(url) => begin(url)", base)
     else:
         file = {"module": "koyjabo.js", "element": "koyjabo-count.js", "classic": "koyjabo-count.all.js"}[kind]
@@ -333,9 +333,12 @@ class Scenario:
         self.world.serve(self.version)
         self.make()
         self.world.serve(NOW.name)
-        self.use()
+        if not (self._is_backup and self.version != BUILDS[0]):
+            self.use()
         if not self.world.serve(self.version):
             if self._is_backup:
+                self.world.database = self.world.new_database()
+                self.world.server = self.world.make_server(self.version, self.world.port)
                 done = self.world.server.koyjabo("restore", "--force", str(self.world.folder / "backup"))
                 assert done.returncode == 0, done.stdout + done.stderr
             self.world.serve(self.version if self._is_backup else NOW.name)
