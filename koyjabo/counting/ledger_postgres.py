@@ -51,20 +51,17 @@ from .writer_postgres import Planned, PostgresWriter
 
 BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}{PLAN_ONCE}"
 
-
-def select_counters(looked_up: str = "") -> str:
-    """A query for snapshots. Its parameters are the day, twice, the parameters of `looked_up`, and the scopes. The
-    site's row ends with the columns `looked_up`.
-    """
-    return f"""
+POSTGRES_COUNTERS = """
 SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s::text, coalesce(
-    (SELECT d.visits FROM daily_visits d WHERE d.scope = c.scope AND d.day = %s), 0), v.at_ms,
-    v.place{looked_up and ", r.*"}
+    (SELECT d.visits FROM daily_visits d WHERE d.scope = c.scope AND d.day = %s), 0), v.at_ms, v.place{columns}
 FROM counters c
 LEFT JOIN LATERAL (SELECT at_ms, place FROM visits WHERE id = c.visits AND c.scope = 'site' LIMIT 1) v ON true
-{looked_up and f"LEFT JOIN LATERAL (SELECT {looked_up}) r ON c.scope = 'site'"} WHERE c.scope = ANY(%s)
+{join} WHERE c.scope = ANY(%s)
 """
+"""A query for snapshots. Its parameters are the day, twice, the parameters of `join`, and the scopes."""
 
+LOOKED_UP_WITH_SITE = "LEFT JOIN LATERAL (SELECT {}) r ON c.scope = 'site'"
+"""A `join`, after which the site's row ends with more columns."""
 
 # A subquery per key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the order
 # of the keys, so the array has one element for each, such as "[4001, 3]+user" or "". One array for visits and visitors
@@ -94,13 +91,20 @@ COUNTER_COLUMNS = len(CounterSnapshot._fields)
 
 Row = tuple[Any, ...]
 
+LOOK_UPS = {
+    "look_up": POSTGRES_LOOK_UP_VISITS,
+    "look_up_days": POSTGRES_LOOK_UP_VISITS + VISITS_OF_DAYS,
+    "look_up_people": POSTGRES_LOOK_UP_VISITS + ROWS_OF_COMMUNITIES,
+    "look_up_days_people": POSTGRES_LOOK_UP_VISITS + VISITS_OF_DAYS + ROWS_OF_COMMUNITIES,
+}
+
 STATEMENTS = PreparedStatements(
     {
         "lock": "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope FOR UPDATE",
-        "look_up": select_counters(POSTGRES_LOOK_UP_VISITS),
-        "look_up_days": select_counters(POSTGRES_LOOK_UP_VISITS + VISITS_OF_DAYS),
-        "look_up_people": select_counters(POSTGRES_LOOK_UP_VISITS + ROWS_OF_COMMUNITIES),
-        "look_up_days_people": select_counters(POSTGRES_LOOK_UP_VISITS + VISITS_OF_DAYS + ROWS_OF_COMMUNITIES),
+        **{
+            name: POSTGRES_COUNTERS.format(columns=", r.*", join=LOOKED_UP_WITH_SITE.format(looked_up))
+            for name, looked_up in LOOK_UPS.items()
+        },
         "visits": postgres_insert(Visit, INSERTED_VISIT_COLUMNS),
         "visitors": postgres_insert(Visitor, FirstVisit._fields),
         "days": postgres_insert(DailyVisits, conflict=adding(DailyVisits)),
@@ -116,7 +120,7 @@ FROM jsonb_array_elements(%s) r WHERE c.scope = r->>0
 )
 
 READ_LIMITS = limits()
-POSTGRES_SNAPSHOT = READ_LIMITS + select_counters()
+POSTGRES_SNAPSHOT = READ_LIMITS + POSTGRES_COUNTERS.format(columns="", join="")
 POSTGRES_KNOWS_VISITOR = f"{READ_LIMITS} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
 
 

@@ -63,7 +63,9 @@ def cookies(session, founder):
     return {"Overview": admin, "room": founder.http.cookies.get_dict()}
 
 
-@pytest.mark.long(proved_by="browser/test_forbidden.py::test_a_page_whose_storage_is_null_counts_and_shows_its_visit")
+@pytest.mark.long(
+    proved_by="browser/test_matrix_browser.py::test_a_page_in_a_browser_with_a_distorted_interface_has_the_outcome_of_its_row"
+)
 @pytest.mark.parametrize("surface", SURFACES)
 def test_a_page_counts_its_visit_shows_the_next_and_throws_nothing_in_each_engine(
     tab, surface, front, site, other_site, cookies, founder, community

@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from support.application.site import Site, Time, site_fixture
+from support.application.site import Site, Time, everything, site_fixture
 from support.people.accounts import sign_up
 from support.people.communities import found
-from support.sites.full_site import everything, in_context, quiet
+from support.sites.full_site import in_context, quiet
 
 from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.counting import anonymity as anonymity_module

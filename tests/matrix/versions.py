@@ -1,7 +1,7 @@
 """Client files, packages, servers and databases of three builds: the two last landings, and now.
 
-What one build has made is used with another. `docs/install.md` (Upgrade), decision 99 and `docs/backup.md` decide the
-outcomes: a server of cdd7f1320 works on the schema of now, and one of fc0bc4ec3 does not start on it.
+What one build has made is used with another. `docs/install.md` (Upgrade) and `docs/backup.md` decide the outcomes: a
+server of cdd7f1320 works on the schema of now, and one of fc0bc4ec3 does not start on it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from koyjabo import create_app
 from koyjabo.base.core.clock import Clock, shifted
@@ -212,3 +212,12 @@ def assert_error(answer: Any, status: int, code: str, *fields: str) -> None:
         assert isinstance(sentence, str)
         assert " " in sentence
     assert answer.json["error"].endswith(".")
+
+
+def everything(site: Site) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table of the models, by column."""
+    with site.app.app_context(), db.engine.connect() as connection:
+        return {
+            table.name: [dict(row) for row in connection.execute(select(table).order_by(*table.primary_key)).mappings()]
+            for table in db.metadata.sorted_tables
+        }

@@ -6,10 +6,9 @@ from typing import Any
 
 from werkzeug.routing import Rule
 
-from support.application.site import Site
+from support.application.site import Site, everything
 from support.people.admins import address
 from support.people.communities import Cast
-from support.sites.full_site import everything
 
 BY_LOOPBACK_OR_TOKEN = {"metrics.metrics"}
 """Routes without a role. They have their own tests."""

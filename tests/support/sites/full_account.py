@@ -10,11 +10,10 @@ from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.reports.community_people import Reports
-from support.application.site import Site
+from support.application.site import Site, everything
 from support.people.accounts import PASSWORD, sign_up
 from support.people.communities import found, give, invite
 from support.people.two_step import App, first_step, turn_on
-from support.sites.full_site import everything
 
 NAME = "Ayesha Siddiqua"
 OWNING_COLUMNS = {"user_id", "person", "actor_id", "founder_id", "created_by", "email"}

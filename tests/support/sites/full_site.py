@@ -1,4 +1,4 @@
-"""A site with a row in every table, and a dump of all tables."""
+"""A site with a row in every table."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
-from koyjabo.base.core.extensions import db
 from koyjabo.base.database import throttle
 from koyjabo.base.models import Scope
 from koyjabo.columns.blocks import block as blocks, block_queries, table_rows as log
@@ -64,15 +62,6 @@ def register(site: Site, number: int, scope: str, **fields: Any) -> None:
         **fields,
     )
     site.services[Visits].register(visit)
-
-
-def everything(site: Site) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table of the models, by column."""
-    with site.app.app_context(), db.engine.connect() as connection:
-        return {
-            table.name: [dict(row) for row in connection.execute(select(table).order_by(*table.primary_key)).mappings()]
-            for table in db.metadata.sorted_tables
-        }
 
 
 @contextmanager

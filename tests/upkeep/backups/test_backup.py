@@ -3,10 +3,9 @@
 import gzip
 
 import pytest
-from support.application.site import Site
+from support.application.site import Site, everything
 from support.people.accounts import sign_up
 from support.sites.backups import back_up, restore
-from support.sites.full_site import everything
 
 from koyjabo.base.core.errors import Unusable
 from koyjabo.people.accounts.services import AccountServices

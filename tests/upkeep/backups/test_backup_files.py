@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.application.site import everything
 from support.sites.backups import restore
-from support.sites.full_site import everything
 
 from koyjabo.base.core.errors import Unusable
 from koyjabo.base.database.revisions import OLDEST_REVISION

@@ -5,11 +5,11 @@ import re
 import threading
 
 import pytest
-from support.application.site import Site, site_fixture
+from support.application.site import Site, everything, site_fixture
 from support.people.page_readers import Reader
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
-from support.sites.full_site import everything, in_context, quiet
+from support.sites.full_site import in_context, quiet
 
 from koyjabo.application.features import load_tables
 from koyjabo.base.cluster.workers import Progress

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.application.site import Site, site_fixture
+from support.application.site import Site, everything, site_fixture
 from support.sites.backups import back_up
-from support.sites.full_site import everything
 
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network.user_agents import parsed, written
