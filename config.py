@@ -212,6 +212,8 @@ def _databases(name: str, text: str, instance: Path, remedy: str) -> str:
     files = [str(instance / file) for file in text.split(os.pathsep) if file]
     for file in files:
         try:
+            if Path(file).is_fifo():
+                raise ValueError("it would wait for a writer")
             open(file, "rb").close()  # for the system's reason
             with maxminddb.open_database(file) as database:
                 _, record = next(iter(database), (None, {}))
@@ -220,8 +222,9 @@ def _databases(name: str, text: str, instance: Path, remedy: str) -> str:
             raise SettingsError(
                 f"{name} names {file!r}, which cannot be read as a MaxMind database{reason}; {remedy}."
             ) from None
-        if name == "ASN_DATABASE" and not (isinstance(record, dict) and AS_NUMBER in record):
-            raise SettingsError(f"{name} names {file!r}, which has no AS numbers; {remedy}.")
+        if (name == "ASN_DATABASE") != (isinstance(record, dict) and AS_NUMBER in record):
+            lacks = "AS numbers" if name == "ASN_DATABASE" else "locations"
+            raise SettingsError(f"{name} names {file!r}, which has no {lacks}; {remedy}.")
     return os.pathsep.join(files)
 
 

@@ -34,6 +34,7 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.database import executor, sqlite
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.logs import request_id
+from koyjabo.columns.sums import running_sums
 from koyjabo.communities import communities
 from koyjabo.counting import ledger
 from koyjabo.people.accounts import passwords
@@ -139,6 +140,8 @@ def patient_database() -> Iterator[None]:
             (ledger, "VISIT_COMMIT_PATIENCE_S"),
             (executor, "PATIENCE_S"),
             (executor, "TRANSACTION_LIMIT_S"),
+            (executor, "REPORT_LIMIT_S"),
+            (running_sums, "REPORT_LIMIT_S"),
         ):
             patch.setattr(module, name, 60.0)
         patch.setattr(sqlite.connect, "__defaults__", (60.0, None))  # of `timeout_s`, for the tests' own queries

@@ -82,8 +82,8 @@ class Anonymity:
         return self.keys_of(visitor_id, [visit_id])[0][0] if visit_id else (self.known_as(visitor_id), None)
 
     def keys_of(self, visitor_id: str, names: Sequence[str]) -> list[list[VisitKey]]:
-        """The possible keys for each of a client's event names: one per valid secret, starting with the secret that the
-        visitor has registered with.
+        """The possible keys of each name, which is the id of a visit or event: one per valid secret, starting with the
+        secret that the visitor has registered with.
         """
         registered_as, valid = self.known_as(visitor_id), self._valid_secrets()
         ordered = sorted(valid, key=lambda secret: _hashed(secret, visitor_id) != registered_as)

@@ -79,7 +79,7 @@ class BatchPlan:
     snapshot: dict[Scope, CounterSnapshot]
     people: DailyPeople
     newest: NewVisit | None = None  # of `visits`
-    visits: list[tuple[Any, ...]] = field(default_factory=list)  # rows with VISIT_COLUMNS
+    visits: list[tuple[Any, ...]] = field(default_factory=list)  # rows with INSERTED_VISIT_COLUMNS
     visitors: list[FirstVisit] = field(default_factory=list)
     days: dict[tuple[Scope, str], Sums] = field(default_factory=dict)
     hours: dict[tuple[Scope, int], Sums] = field(default_factory=dict)
@@ -103,11 +103,17 @@ class BatchPlan:
         ]
 
 
-def keys(batch: list[Keyed]) -> list[VisitKey]:
-    """Keys that earlier attempts at these visits may have used."""
-    pairs = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
-    pairs += [visit.other_key for visit, _ in batch if visit.other_key]
-    return pairs
+def sought(batch: list[Keyed]) -> list[tuple[Scope, str, str]]:
+    """The (scope, visitor, visit) to look up, with the keys that earlier attempts at these visits may have used."""
+    return list(
+        {
+            (scope, *key)
+            for visit, visit_id in batch
+            for key in ((visit.visitor_id, visit_id), visit.other_key)
+            if key
+            for scope in (SITE, visit.scope)
+        }
+    )
 
 
 def person_days(batch: list[Keyed], clock: Clock) -> list[PersonDay]:

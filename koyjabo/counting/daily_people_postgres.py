@@ -7,6 +7,7 @@ from typing import Any
 from koyjabo.base.database.json_rows import adding, postgres_insert
 from .daily_people import DailyPeople, PersonDay, StoredDay
 from .models import HourlyPeople, Return
+from .stats import encode
 
 Execute = Callable[..., Any]
 
@@ -56,5 +57,5 @@ def look_up(execute: Execute, days: list[PersonDay]) -> list[StoredDay]:
 
 
 def write(execute: Execute, people: DailyPeople) -> None:
-    rows = tuple(json.dumps(table) for table in people.tables())
+    rows = tuple(encode(table) for table in people.tables())
     execute("".join(POSTGRES_WRITE_PEOPLE.values()), rows)

@@ -7,6 +7,7 @@ from typing import Any
 from koyjabo.base.database.json_rows import adding, sqlite_insert
 from .daily_people import DailyPeople, PersonDay, StoredDay
 from .models import HourlyPeople, Return
+from .stats import encode
 
 Execute = Callable[..., Any]
 
@@ -42,7 +43,7 @@ SQLITE_ADD_PRESENCE = [sqlite_insert(table, conflict=adding(table)) for table in
 
 
 def look_up(execute: Execute, days: list[PersonDay]) -> list[StoredDay]:
-    text = execute(f"SELECT ({SQLITE_PERSON_DAYS.format(days='?1')})", (json.dumps(days),)).fetchone()[0]
+    text = execute(f"SELECT ({SQLITE_PERSON_DAYS.format(days='?1')})", (encode(days),)).fetchone()[0]
     return [StoredDay._make(row) for row in json.loads(text)]
 
 
@@ -51,4 +52,4 @@ def write(execute: Execute, people: DailyPeople) -> None:
         (SQLITE_SET_PEOPLE, SQLITE_SET_DAYS, *SQLITE_ADD_PRESENCE), people.tables(), strict=True
     ):
         if rows:
-            execute(statement, (json.dumps(rows),))
+            execute(statement, (encode(rows),))

@@ -12,8 +12,8 @@ from . import queries
 from .pulse import PulseSample
 
 USUAL_WEEKS, MIN_WEEKDAYS = 4, 2
-"""The usual day is the mean of the days with visits among the last WEEKS days with the same weekday, if there are at
-least MIN_WEEKDAYS.
+"""The usual day is the mean of the days with visits among the last USUAL_WEEKS days with the same weekday, if there are
+at least MIN_WEEKDAYS.
 """
 
 

@@ -3,7 +3,7 @@
 each process has its own.
 """
 
-import threading
+from _thread import RLock
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -69,7 +69,8 @@ class HighWater:
         """How often workers have collected all marks. Commits from before the last round may be lost."""
         self._marks: dict[Scope, HighWaterMark] = {}
         self._unshared: set[Scope] = set()
-        self._lock = threading.Lock()  # guards `_marks`, `_unshared` and `site`, on servers with one thread per request
+        # A real lock, as in `metrics`. It guards `_marks`, `_unshared` and `site` if each request has a thread.
+        self._lock = RLock()
 
     def note(self, snapshot: CounterSnapshot) -> None:
         """Raise a scope's mark to numbers that were acknowledged or will be shown."""

@@ -36,6 +36,7 @@ from .batch_plan import (
     other_days,
     person_days,
     plan,
+    sought,
     users,
 )
 from .daily_people import DailyPeople, StoredDay
@@ -45,32 +46,36 @@ from .milestones import Milestones
 from .models import DailyVisits, HourlyVisits, StoredMilestone, Visit, Visitor
 from .prepared_postgres import PLAN_ONCE, SERVER_NAME, PreparedStatements
 from .records import CounterSnapshot, Keyed, Outcome
+from .stats import encode
 from .writer_postgres import Planned, PostgresWriter
 
 BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}{PLAN_ONCE}"
 
 
 def select_counters(looked_up: str = "") -> str:
-    """A query for snapshots. Its parameters are the day, twice, those of `looked_up`, and the scopes. The site's row
-    ends with the columns `looked_up`.
+    """A query for snapshots. Its parameters are the day, twice, the parameters of `looked_up`, and the scopes. The
+    site's row ends with the columns `looked_up`.
     """
     return f"""
-SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s::text, coalesce(d.visits, 0), v.at_ms,
+SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s::text, coalesce(
+    (SELECT d.visits FROM daily_visits d WHERE d.scope = c.scope AND d.day = %s), 0), v.at_ms,
     v.place{looked_up and ", r.*"}
-FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = %s
-LEFT JOIN visits v ON v.id = c.visits AND c.scope = 'site'
+FROM counters c
+LEFT JOIN LATERAL (SELECT at_ms, place FROM visits WHERE id = c.visits AND c.scope = 'site' LIMIT 1) v ON true
 {looked_up and f"LEFT JOIN LATERAL (SELECT {looked_up}) r ON c.scope = 'site'"} WHERE c.scope = ANY(%s)
 """
 
 
-# Each query costs the server as much as 20 rows, so one query looks up visits and visitors. `txid_current()` is free
-# here: the locks have already given the transaction its number.
+# A subquery per key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the order
+# of the keys, so the array has one element for each, such as "[4001, 3]+user" or "". One array for visits and visitors
+# costs the server two thirds of two. `txid_current()` is free here: the locks have already given the transaction its
+# number.
 POSTGRES_LOOK_UP_VISITS = f"""
 txid_current(), {SERVER_NAME}, ARRAY(
-    SELECT concat(v.ordinal, ' ', v.day_number, ' ', w.first_visit, ' ', w.user_id)
+    SELECT concat((SELECT json_build_array(v.ordinal, v.day_number) FROM visits v
+                   WHERE v.visitor_id = b.visitor AND v.visit_id = b.visit),
+                  (SELECT concat('+', w.user_id) FROM visitors w WHERE w.scope = b.scope AND w.visitor_id = b.visitor))
     FROM unnest(%s::text[], %s::text[], %s::text[]) AS b(scope, visitor, visit)
-    LEFT JOIN visits v ON v.visitor_id = b.visitor AND v.visit_id = b.visit
-    LEFT JOIN visitors w ON w.scope = b.scope AND w.visitor_id = b.visitor
 )
 """
 VISITS_OF_DAYS = """, ARRAY(
@@ -212,8 +217,7 @@ def _message(result: BatchPlan) -> tuple[str, list[str]]:
         **dict(zip(daily_people_postgres.POSTGRES_WRITE_PEOPLE, result.people.tables(), strict=True)),
     }
     written = [name for name, rows in tables.items() if rows]
-    message = "".join(STATEMENTS.calls[name] for name in written)
-    return message + "COMMIT", [json.dumps(tables[name]) for name in written]
+    return "".join(STATEMENTS.calls[name] for name in written) + "COMMIT", [encode(tables[name]) for name in written]
 
 
 def look_up(cursor: Any, batch: list[Keyed], clock: Clock, prepare: str) -> tuple[int, str, KnownRows]:
@@ -238,27 +242,19 @@ def _known_rows(
     cursor: Any, batch: list[Keyed], locks: str, locked: list[Any], clock: Clock, today: str
 ) -> tuple[int, str, KnownRows]:
     """The rows that `batch` needs, read after `locks`, whose parameters are `locked`."""
-    scopes, pairs = list({SITE} | {visit.scope for visit, _ in batch}), users(batch)
-    sought = list(
-        {
-            (scope, *key)
-            for visit, visit_id in batch
-            for scope in (SITE, visit.scope)
-            for key in ((visit.visitor_id, visit_id), visit.other_key)
-            if key
-        }
-    )
-    name, parameters = "look_up", [*locked, today, today, *map(list, zip(*sought, strict=True))]
+    scopes, keys, pairs = list({SITE} | {visit.scope for visit, _ in batch}), sought(batch), users(batch)
+    name, parameters = "look_up", [*locked, today, today, *map(list, zip(*keys, strict=True))]
     if days := other_days(batch, today, clock):
         name += "_days"
         parameters.append(days)
     if people := person_days(batch, clock):
         name += "_people"
-        parameters += [*daily_people_postgres.columns(people), scopes, *_columns(pairs)]
+        parameters += [*daily_people_postgres.columns(people), scopes]
+        parameters += [[community for community, _ in pairs], [user_id for _, user_id in pairs]]
     cursor.execute(locks + STATEMENTS.calls[name], [*parameters, scopes])
     counters = {row[0]: row for row in cursor.fetchall()}
     figures = {scope: CounterSnapshot(*row[:COUNTER_COLUMNS]) for scope, row in counters.items()}
-    transaction, server, found, *rest = counters[SITE][COUNTER_COLUMNS:]
+    transaction, server, known_keys, *rest = counters[SITE][COUNTER_COLUMNS:]
     of_days = rest.pop(0) if days else ()
     seen, closed, members = rest or ((), (), ())
     known = KnownRows(
@@ -267,17 +263,13 @@ def _known_rows(
         visitors={},
         people=DailyPeople((StoredDay._make(json.loads(row)) for row in seen), clock),
         day_visits={today: figures[SITE].day_visits, **dict(map(json.loads, of_days))},
-        closed=set(closed or ()),
-        members={pair for pair, is_member in zip(pairs, members or (), strict=False) if is_member},
+        closed=set(closed),
+        members={pair for pair, is_member in zip(pairs, members, strict=False) if is_member},
     )
-    for (scope, visitor_id, visit_id), row in zip(sought, found, strict=True):
-        ordinal, day_number, first_visit, user_id = row.split(" ", 3)
-        if ordinal:
-            known.numbers[visitor_id, visit_id] = int(ordinal), int(day_number) if day_number else None
-        if first_visit:
+    for (scope, visitor_id, visit_id), row in zip(keys, known_keys, strict=True):
+        visit, is_known, user_id = row.partition("+")
+        if visit:
+            known.numbers[visitor_id, visit_id] = tuple(json.loads(visit))
+        if is_known:
             known.visitors[scope, visitor_id] = user_id or None
     return transaction, server, known
-
-
-def _columns(keys: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    return [first for first, _ in keys], [second for _, second in keys]

@@ -24,10 +24,10 @@ from .batch_plan import (
     BatchPlan,
     FirstVisit,
     KnownRows,
-    keys,
     other_days,
     person_days,
     plan,
+    sought,
     users,
 )
 from .daily_people import DailyPeople, StoredDay
@@ -37,6 +37,7 @@ from .ledger_query import LedgerQuery
 from .milestones import Milestones
 from .models import DailyVisits, HourlyVisits, Visitor
 from .records import CounterSnapshot, Keyed, Outcome
+from .stats import encode
 from .writer_sqlite import SqliteWriter
 
 FILE_CHECK_S = 0.25
@@ -61,17 +62,17 @@ SELECT (
     LEFT JOIN visits v ON v.id = c.visits AND c.scope = 'site' WHERE c.scope IN (SELECT value FROM json_each(?2))
 ), (
     SELECT json_group_array(json_array(v.visitor_id, v.visit_id, v.ordinal, v.day_number)) FROM json_each(?3) j
-    JOIN visits v ON v.visitor_id = j.value ->> 0 AND v.visit_id = j.value ->> 1
+    JOIN visits v ON v.visitor_id = j.value ->> 1 AND v.visit_id = j.value ->> 2
 ), (
-    SELECT json_group_array(json_array(w.scope, w.visitor_id, w.user_id)) FROM json_each(?4) j
+    SELECT json_group_array(json_array(w.scope, w.visitor_id, w.user_id)) FROM json_each(?3) j
     JOIN visitors w ON w.scope = j.value ->> 0 AND w.visitor_id = j.value ->> 1
 )
 """
-SQLITE_LOOK_UP_PEOPLE = f"""{SQLITE_LOOK_UP_VISITS}, ({daily_people_sqlite.SQLITE_PERSON_DAYS.format(days="?5")}), (
+SQLITE_LOOK_UP_PEOPLE = f"""{SQLITE_LOOK_UP_VISITS}, ({daily_people_sqlite.SQLITE_PERSON_DAYS.format(days="?4")}), (
     SELECT json_group_array(c.id) FROM communities c
     WHERE c.id IN (SELECT value FROM json_each(?2)) AND NOT (c.is_open OR c.count_anonymous)
 ), (
-    SELECT json_group_array(json_array(m.community_id, m.user_id)) FROM json_each(?6) j
+    SELECT json_group_array(json_array(m.community_id, m.user_id)) FROM json_each(?5) j
     JOIN memberships m ON m.community_id = j.value ->> 0 AND m.user_id = j.value ->> 1
 )
 """
@@ -159,7 +160,7 @@ class SqliteStore(SqliteWriter):
         filling = (None,) * (most - len(result.visits)) * len(INSERTED_VISIT_COLUMNS)
         execute(insert_visits(most), [*chain(*result.visits), *filling])
         if result.visitors:
-            execute(ADD_VISITORS, (json.dumps(result.visitors),))
+            execute(ADD_VISITORS, (encode(result.visitors),))
         for key, sums in result.days.items():
             execute(ADD_TO_DAY, (*key, *sums))
         for hour, sums in result.hours.items():
@@ -179,12 +180,11 @@ class SqliteStore(SqliteWriter):
 
     def _known(self, batch: list[Keyed], execute: Execute) -> KnownRows:
         scopes = list({SITE} | {visit.scope for visit, _ in batch})
-        visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
         people = person_days(batch, self._clock)
         of_communities = (people, users(batch)) if people else ()
         today = self._clock.today()
         days = other_days(batch, today, self._clock)
-        parameters = [today, *map(json.dumps, (scopes, keys(batch), visitors, *of_communities))]
+        parameters = [today, *map(encode, (scopes, sought(batch), *of_communities))]
         row = execute(SQLITE_LOOK_UP_PEOPLE if people else SQLITE_LOOK_UP_VISITS, parameters).fetchone()
         counters, numbers, users_of_visitors, *rest = map(json.loads, row)
         seen, closed, members = rest or ((), (), ())
@@ -196,7 +196,7 @@ class SqliteStore(SqliteWriter):
             people=DailyPeople(map(StoredDay._make, seen), self._clock),
             day_visits={
                 today: figures[SITE].day_visits,
-                **dict(execute(VISITS_OF_OTHER_DAYS, (json.dumps(days),)) if days else ()),
+                **dict(execute(VISITS_OF_OTHER_DAYS, (encode(days),)) if days else ()),
             },
             closed=set(closed),
             members={(scope, user_id) for scope, user_id in members},

@@ -1,6 +1,6 @@
 """The live stats of one scope on this server: numbers from the ledger, and the number of active visitors."""
 
-import threading
+from _thread import RLock
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +35,7 @@ class LiveStats:
         self._stale = False  # the last read of the ledger failed
         self._shown: tuple[object, Stats] | None = None
         self._newest_revision = snapshot.revision  # the greatest revision read, received or issued
-        self._lock = threading.Lock()  # guards the four fields above; never wait while holding it
+        self._lock = RLock()  # a real one, as in `metrics`; guards the four fields above; never wait while holding it
 
     @property
     def snapshot(self) -> CounterSnapshot:

@@ -22,7 +22,7 @@
     set: () => true,
   });
 
-  /** An interface whose calls are made by `act`. Values of stores are calls, too: `write` only if they are changed. */
+  /** An interface whose calls are made by `act`. Reading a value of a store is also a call, if `isRead`. */
   function calling(real, act, isRead = true, construct = act) {
     const call = (self, method) => (...given) => act(() => Reflect.apply(method, self, given));
     if (isFunction(real)) return new Proxy(real, {

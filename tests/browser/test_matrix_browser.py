@@ -64,7 +64,7 @@ def distorted(cells) -> str:
         {"paths": INTERFACES[cell.surface], "distortion": cell.distortion, "isAnswering": cell.surface in ANSWERING}
         for cell in cells
     ]
-    instead = [INSTEAD_OF[cell.surface] for cell in cells if cell.surface in INSTEAD_OF]
+    instead = [path for cell in cells for path in INSTEAD_OF.get(cell.surface, ())]
     return f"({DISTORT})({json.dumps([*surfaces, {'paths': instead, 'distortion': 'absent'}])})"
 
 
@@ -182,16 +182,14 @@ def test_a_page_in_a_browser_with_a_distorted_interface_has_the_outcome_of_its_r
         place.copies()
     if cell.surface == "CSSStyleSheet":
         device.violations.clear()  # by a style that the frame's policy refuses
-    if cell.place == "panel":
-        device.exceptions[:] = [
-            text for text in stacks if "uPlot" not in text
-        ]  # charts need more, and show their tables
+    if cell.place == "panel":  # charts need more, and show their tables
+        device.exceptions[:] = [text for text in stacks if "uPlot" not in text]
 
 
 def test_the_table_has_a_row_for_each_interface_that_scripts_name(host_page):
     texts = [NOT_CODE.sub("''", path.read_text()) for path in SCRIPTS.rglob("*.js") if "vendor" not in path.parts]
-    found = {name.replace("?", "") for text in texts for pair in NAME.findall(text) for name in pair if name}
-    named = host_page.evaluate("(names) => names.filter((name) => name.includes('.') || name in window)", sorted(found))
+    names = {name.replace("?", "") for text in texts for pair in NAME.findall(text) for name in pair if name}
+    named = host_page.evaluate("(names) => names.filter((name) => name.includes('.') || name in window)", sorted(names))
     named = {name for name in named if "." not in name or MEMBER.match(name)}
     named |= {name for name in ("Element.prototype.animate",) if any(".animate(" in text for text in texts)}
     rows = {name for names in INTERFACES.values() for name in names}

@@ -66,7 +66,7 @@ def test_the_server_pushes_numbers_and_the_page_requests_lists_with_new_values(a
     expect(older).to_have_count(0)
 
 
-def test_a_card_without_values_comes_with_its_first_value_without_a_reload(admin_tab, site):
+def test_a_card_without_values_appears_with_its_first_value_without_a_reload(admin_tab, site):
     site.register("reader", referrer="https://news.example/")
     page = open_live(admin_tab, "/admin/?range=today")
     shown = [page.locator(f"#insights-{name}") for name in ("communities", "sources")]

@@ -10,7 +10,7 @@ LIMIT_S = 60
 
 
 def run_module(name: str) -> None:
-    command = [program("node", "`make assets` brings it"), "--test", FOLDER / f"{name}.test.mjs"]
+    command = [program("node", "`make assets` brings it"), FOLDER / f"{name}.test.mjs"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -174,7 +174,7 @@ def test_people_of_other_systems_appear_offline_by_ref(site, cast, shown):
 
 
 @pytest.mark.parametrize("is_on", [True, False])
-def test_the_sentences_of_joining_say_what_is_true_there(site, cast, readers, is_on):
+def test_the_page_for_joining_says_who_will_see_that_a_member_is_online(site, cast, readers, is_on):
     community = cast.community(members_see_online=is_on)
     closed = cast.community(members_see_online=is_on, open=False)
     token = invite(cast["admin"], closed, cast["outsider"].email)

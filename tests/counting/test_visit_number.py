@@ -102,7 +102,7 @@ def test_a_visit_link_becomes_invalid_when_the_visitor_is_erased_or_the_epoch_en
     assert site.client.get(kept).status_code == 404
 
 
-def test_one_address_can_open_a_limited_number_of_visit_links_and_separately_of_pictures(site, monkeypatch):
+def test_visit_links_and_pictures_have_separate_limits_for_one_address(site, monkeypatch):
     for limit in ("SHARED_NUMBERS", "SHARE_PICTURES"):
         monkeypatch.setattr(limits, limit, 2)
     site.restart()

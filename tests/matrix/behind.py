@@ -1,4 +1,4 @@
-"""What stands behind the server, and how it fails: at the start, while it serves, and while it stops.
+"""Everything behind the server, and how it fails: at the start, while it serves, and while it stops.
 
 Outcomes follow from docs/specification/storage.md (Failures, A clock in doubt), docs/operations.md (Logs, Emails) and
 docs/failover.md. "r" at a start means that waiting cannot help.
@@ -12,7 +12,7 @@ START, SERVING, STOPPING = MOMENTS = ("at the start", "while serving", "while st
 REFUSES, CLOSES, SILENT, SLOW, PROTOCOL, CERTIFICATE, PASSWORD, FULL, READ_ONLY, GONE, ANOTHER = DISTORTIONS = (
     "refuses",  # nothing listens, the name is unknown, a folder is there instead of a file
     "closes",  # connections close at once, a file is cut in half or deleted
-    "silent",  # nothing is answered, a lock is held, a clock stands still
+    "silent",  # nothing is answered, a lock is held, a clock does not move
     "slow",  # each part comes 0.1 s late, a clock runs at half its speed
     "wrong protocol",  # HTTP, text instead of data, the year 1970
     "wrong certificate",  # of an unknown authority
@@ -25,7 +25,7 @@ REFUSES, CLOSES, SILENT, SLOW, PROTOCOL, CERTIFICATE, PASSWORD, FULL, READ_ONLY,
 
 BEHIND = Table(
     name="behind",
-    test="matrix/test_behind.py::test_what_fails_behind_the_server_has_the_outcome_of_its_cell",
+    test="matrix/test_behind.py::test_a_failure_behind_the_server_has_the_outcome_of_its_cell",
     distortions=DISTORTIONS,
     places=MOMENTS,
     rows="""

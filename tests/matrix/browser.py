@@ -33,7 +33,11 @@ INTERFACES = {
 }
 """What a browser, a policy, an extension or another script may refuse, by surface."""
 
-INSTEAD_OF = {"EventSource": "WebSocket", "sendBeacon": "Request.prototype.keepalive", "history": "navigation"}
+INSTEAD_OF = {
+    "EventSource": ("WebSocket",),
+    "sendBeacon": ("WebSocket", "Request.prototype.keepalive"),
+    "history": ("navigation",),
+}
 """Interfaces that scripts prefer, by surface. They are absent where it is distorted."""
 
 ANSWERING = ("indexedDB", "locks", "WebSocket", "EventSource", "fetch", "serviceWorker", "sharing")

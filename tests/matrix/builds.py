@@ -24,7 +24,7 @@ APPLICATIONS = {
         import { KoyJabo } from "koyjabo";
         globalThis.begin = (baseUrl) => {
           const koyjabo = new KoyJabo({ baseUrl });
-          koyjabo.subscribe((stats) => { document.body.textContent = stats.totalVisits.toLocaleString("en"); });
+          koyjabo.subscribe((stats) => { document.body.textContent = stats?.totalVisits ?? ""; });
           koyjabo.start();
         };""",
     "react": """
@@ -57,19 +57,16 @@ class Build:
 
     def bundle(self, name: str, target: Path) -> str:
         """The script of a page that uses an npm package of this build, or the element as one classic script."""
+        shutil.copytree(self.scripts, copy := target.with_suffix(""))
         if name == "classic":
-            copy = target.with_suffix("")
-            shutil.copytree(self.scripts, copy)
             shutil.copy(copy / "classic-origin.js", copy / "client/origin.js")
-            source, options = copy / "koyjabo-count.all.js", ["--format=iife"]
+            source, options = copy / "koyjabo-count.js", ["--format=iife"]
         else:
+            shutil.copytree(self.folder / "clients/js/src", copy, dirs_exist_ok=True)
             source = target.with_suffix(".mjs")
             source.write_text(APPLICATIONS[name])
             folders = {package: REACT / package for package in ("react", "react-dom")}
-            folders |= {
-                "koyjabo": self.scripts / "koyjabo.js",
-                "@koyjabo/react": self.folder / "clients/react/src/index.ts",
-            }
+            folders |= {"koyjabo": copy / "index.js", "@koyjabo/react": self.folder / "clients/react/src/index.ts"}
             options = ["--format=esm", "--jsx=automatic", '--define:process.env.NODE_ENV="production"']
             options += [f"--alias:{package}={folder}" for package, folder in folders.items()]
         command = [str(ESBUILD), str(source), "--bundle", *options, f"--outfile={target}"]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from matrix.table import ANY, Table
 from support.application.site import Time
+
+from matrix.table import ANY, Table
 
 PASSED_MIN = 8
 """How long every distortion but a wrong clock lasts, minutes: shorter than the life of a proof and an access token."""
@@ -68,6 +69,7 @@ TIME = Table(
     today             c c c c c c c c c c c
     reports           c c c c c c c c c c c
     night's work      c c w w c c c c c w c
+    emails            c c c c c c c c c c c
     backup            c c c c c c c c c c c
     active visitors   m m m m m m m m m m m
     leases            c c c c c c c c w c c
@@ -83,7 +85,7 @@ TIME = Table(
         ("tokens", "hour behind"): "invalid_token",
         ("tokens", "year behind"): "invalid_token",
         ("tokens", ANY): "token_expired",
-        ("logins", ANY): "invalid_token",
+        ("logins", ANY): "token_expired",
         ("codes", ANY): "wrong_code",
         ("proofs", "year ahead"): "invalid_token",  # the session has ended
         ("proofs", ANY): "proof_required",
@@ -99,6 +101,7 @@ TIME = Table(
         ("tokens", "year behind"): "its nbf is in the future",
         ("printed link", ANY): "it works within an hour of the start that prints it",
         ("proofs", "hour behind"): "a clock that was set back must not lengthen a proof",
+        ("emails", ANY): "what waits is sent at the latest after the longest pause, once the clock is right again",
         (ANY, "year behind"): "the clock is in doubt, so the time goes on from the newest visit",
         **dict.fromkeys((("links", "hour behind"), ("keys", "hour behind")), "they end by the clock, which is behind"),
     },

@@ -8,11 +8,11 @@ from __future__ import annotations
 from itertools import chain
 from typing import Literal, NamedTuple, get_args, get_origin
 
-from matrix.table import Table
 from pydantic import AfterValidator
 
 from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 from koyjabo.base.settings.schema import Settings
+from matrix.table import Table
 
 DISTORTIONS = (
     *("line break", "CRLF", "spaces", "quotes", "empty", "BOM"),
@@ -21,7 +21,7 @@ DISTORTIONS = (
 ENVIRONMENT, DOTENV, FORM, COMMAND, FILE = PLACES = ("environment", ".env", "form", "command", "file")
 
 FOLDER = "FOLDER"
-"""Stands for the folder of a test in values."""
+"""A placeholder for the folder of a test in values."""
 
 KEY = "6f1d2c9a84b7e053d4c1f6a29b80e735"
 PEM = """-----BEGIN PUBLIC KEY-----
@@ -138,9 +138,9 @@ NEEDS = {
     "WEB_CONCURRENCY": {"REDIS_URL": "redis://a.example"},
     "ADMIN_EMAIL": {"ADMIN_PASSWORD": "Rickshaw at 7"},
     "ADMIN_PASSWORD": {"ADMIN_EMAIL": "rani7@a.example"},
-    **dict.fromkeys(("AUTH_PUBLIC_KEY", PEM_IN_FILE), {"AUTH_ISSUER": ISSUER, "AUTH_AUDIENCE": "live"}),
+    **{key: {"AUTH_ISSUER": ISSUER, "AUTH_AUDIENCE": "live"} for key in ("AUTH_PUBLIC_KEY", PEM_IN_FILE)},
     "AUTH_SHARED_SECRET": {"AUTH_REQUIRED_CLAIMS": "none"},
-    **dict.fromkeys(("SECRET_KEY", KEY_IN_FILE), {"ENVIRONMENT": "production"}),
+    **{key: {"ENVIRONMENT": "production"} for key in ("SECRET_KEY", KEY_IN_FILE)},
 }
 """Settings that a setting needs."""
 
@@ -156,7 +156,7 @@ def kind_of(name: str) -> str:
         return "choice"
     if field.annotation in (int, bool):
         return "number" if field.annotation is int else "switch"
-    check = next(each.func for each in field.metadata if isinstance(each, AfterValidator))
+    check = next(check.func for check in field.metadata if isinstance(check, AfterValidator))
     kind = "text" if check.__qualname__.startswith("one_line") else check.__name__  # type: ignore[union-attr]
     assert kind in RULES, f"{name}: no rule for {kind}"
     return kind
@@ -195,7 +195,7 @@ ROWS = {name: dict(zip(DISTORTIONS, rule_of(name).letters, strict=True)) for nam
 
 def texts(letter: str, text: str = "", distortions: tuple[str, ...] = DISTORTIONS) -> dict[tuple[str, str], str]:
     """A text for each cell with this letter: `text`, or the refusal of its rule."""
-    cells = [(name, each) for name, row in ROWS.items() for each in distortions if row[each] == letter]
+    cells = [(name, what) for name, row in ROWS.items() for what in distortions if row[what] == letter]
     return {cell: text or rule_of(cell[0]).says for cell in cells}
 
 

@@ -1,7 +1,7 @@
 """A table: surfaces down, distortions across, and in each cell what has to happen.
 
-A row of a table is text: the surface, two spaces, and one letter for each distortion. Several letters stand for the
-places of a third axis, one for each.
+A row of a table is text: the surface, two spaces, and one letter for each distortion. Several letters are
+outcomes at the places of a third axis, one for each.
 
     HOST        c c r r c -
 
@@ -26,7 +26,7 @@ import pytest
 WORDS = {"c": "counts", "r": "refused", "w": "waits", "g": "goes without", "m": "means nothing", "-": ""}
 
 ANY = "*"
-"""Stands for every surface or every distortion in `says` and `reasons`. The entry that comes first applies."""
+"""Every surface or every distortion, in `says` and `reasons`. The entry that comes first applies."""
 
 Texts = dict[tuple[str, str], str]
 """Texts by surface and distortion."""
@@ -95,7 +95,7 @@ class Table:
         for line in filter(None, map(str.strip, self.rows.splitlines())):
             surface, _, marks = line.partition("  ")
             assert len(marks.split()) == len(self.distortions), f"{self.name}: {surface} has not one letter each"
-            letters |= {(surface, each): mark for each, mark in zip(self.distortions, marks.split(), strict=True)}
+            letters |= {(surface, name): mark for name, mark in zip(self.distortions, marks.split(), strict=True)}
         return letters
 
     @property
@@ -124,7 +124,7 @@ class Table:
         return letters[self.places.index(place)] if len(letters) > 1 else letters
 
     def pairs_with_places(self) -> set[tuple[str, str]]:
-        """The pairs of a surface or a distortion and a place that have to stand in a cell."""
+        """The pairs of a surface or a distortion and a place that have to be in a cell."""
         filled = [pair for pair, mark in self.letters.items() if mark != "-"]
         pairs = {(value, place) for pair in filled for value in pair for place in self.places}
         return pairs - self.absent

@@ -14,9 +14,26 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import START_S, Server
 
+from matrix import behind_faults as faults, behind_files as files
 from matrix.behind import BEHIND, SERVING, START, STOPPING
-from matrix.behind_faults import SURFACES, Behind
+from matrix.behind_faults import Behind
 from matrix.table import Cell
+
+SURFACES: dict[str, type[Behind]] = {
+    "PostgreSQL": faults.OnPostgres,
+    "first of two hosts": faults.FirstOfTwo,
+    "last of two hosts": faults.LastOfTwo,
+    "Redis": faults.OnRedis,
+    "Sentinel": faults.BySentinel,
+    "SMTP": faults.OnSmtp,
+    "SMTP with TLS": faults.OnSmtps,
+    "disk": files.OnDisk,
+    "name of PostgreSQL": faults.NameOfPostgres,
+    "name of Redis": faults.NameOfRedis,
+    "name of SMTP": faults.NameOfSmtp,
+    "geo file": files.WithCities,
+    "clock": files.MovedClock,
+}
 
 RECOVERY_S = 30
 """How soon after the end of a cause visits count again."""
@@ -28,8 +45,9 @@ def test_each_surface_of_the_table_can_be_distorted():
     assert list(SURFACES) == BEHIND.surfaces
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")
 @pytest.mark.parametrize("cell", BEHIND.parameters())
-def test_what_fails_behind_the_server_has_the_outcome_of_its_cell(cell, tmp_path, postgres, new_server):
+def test_a_failure_behind_the_server_has_the_outcome_of_its_cell(cell, tmp_path, postgres, new_server):
     with ExitStack() as stack:
         behind = SURFACES[cell.surface](cell.distortion, tmp_path, stack, postgres)
         server = new_server(behind.database, **behind.settings)

@@ -14,8 +14,7 @@ from zoneinfo import ZoneInfo
 import jwt
 import pyotp
 import pytest
-from matrix.clocks import DISTORTIONS, TIME, VALID_MIN, Distortion
-from support.application.site import Site, Time
+from support.application.site import SECRET, Site, Time
 from support.people.accounts import PASSWORD, bare, bearer, new_admin, sign_up
 from support.people.admins import panel
 from support.people.api_keys import PATH as KEYS, call, key
@@ -24,21 +23,26 @@ from support.people.share_links import share, shared
 from support.people.two_step import STEP_S, log_in_with, turn_on
 
 from koyjabo.base.core.clock import iso
+from koyjabo.base.core.link_tokens import PASSWORD_RESET
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.jobs.claims import WorkLease
 from koyjabo.base.jobs.job_queries import LEASE_MS
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.clock_watch import RIGHT_CLOCK, ClockWatch
+from koyjabo.people.mail import outbox_queries
+from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.people.mail.outbox_queries import MAX_PAUSE_MS
 from koyjabo.server.process import loading
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.clock.clock_answers import ClockAnswers
 from koyjabo.upkeep.retention.nightly import Nightly
 from koyjabo.upkeep.retention.retention import Retention
+from matrix.clocks import DISTORTIONS, TIME, VALID_MIN, Distortion
 
 RETENTION_DAYS, BACKUP_AT = 30, (3, 30)
 STEP_MIN, STEPS = 15, 100  # a day and an hour, with a tick every quarter of an hour
 VALID_MS = VALID_MIN * 60_000
-SECRET = "53d0c7b1e9f2486aa41fd7c06b8e35925cc4c1d0"
+OTHER_SECRET = "53d0c7b1e9f2486aa41fd7c06b8e35925cc4c1d0"
 KEY_BODY = {"name": "Grafana", "scopes": ["reports:read"]}
 
 
@@ -53,7 +57,8 @@ class Scene:
     def __init__(self, distortion: Distortion, database_url: str, folder: str) -> None:
         self.distortion = distortion
         self.zone = ZoneInfo(distortion.zone)
-        settings = {"AUTH_SHARED_SECRET": SECRET, "AUTH_REQUIRED_CLAIMS": "none", "BACKUP_DIR": folder}
+        settings = {"AUTH_SHARED_SECRET": OTHER_SECRET, "AUTH_REQUIRED_CLAIMS": "none", "BACKUP_DIR": folder}
+        settings |= {"SMTP_URL": "smtp://127.0.0.1:9?from=a@b.example", "PUBLIC_URL": "https://live.example.com"}
         settings |= {"TIMEZONE": distortion.zone, "RETENTION_DAYS": str(RETENTION_DAYS)}
         self.site = Site(database_url, Time.at(distortion.begins), **settings)
         self.tick()
@@ -150,6 +155,19 @@ def nights_work(scene: Scene) -> str:
     return "waits" if waits else ""
 
 
+def emails(scene: Scene) -> str:
+    scene.distort()
+    queue = {"json": {"email": new_admin(scene.site).email}}
+    assert scene.site.post("/api/auth/password-reset", **queue).status_code == 202
+    scene.end()
+    scene.site.time.pass_(milliseconds=MAX_PAUSE_MS)
+    outbox, now_ms = scene.site.services[MailOutbox], scene.site.services.clock.now_ms()
+    kinds = (PASSWORD_RESET,)
+    assert outbox._database.read(outbox_queries.is_due, "matrix", now_ms, kinds)
+    assert outbox._database.read(outbox_queries._next, now_ms, kinds)
+    return ""
+
+
 def backup(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> str:
     begun = []
     monkeypatch.setattr(Backups, "_run", lambda backups, renew: begun.append(backups._day()) or True)
@@ -201,12 +219,18 @@ def leases(scene: Scene) -> str:
     return "waits" if waits else ""
 
 
+def moved(scene: Scene, token: str, secret: str) -> str:
+    """A token from before the clock went wrong, with its times moved instead of the clock."""
+    claims = jwt.decode(token, options={"verify_signature": False})
+    by_s = (scene.site.time.ms - scene.began_ms) / 1000
+    return jwt.encode(claims | {name: claims[name] - by_s for name in {"iat", "nbf", "exp"} & claims.keys()}, secret)
+
+
 def tokens(scene: Scene) -> str:
     scene.distort()
-    issued_s = time.time() - (scene.site.time.ms - scene.began_ms) / 1000
-    claims = {"sub": "u1", "nbf": issued_s, "exp": issued_s + VALID_MIN * 60}
-    token = jwt.encode(claims, SECRET, "HS256")
-    return code_of(bare(scene.site).get("/api/communities", headers=bearer(token)))
+    issued_s = time.time()
+    token = jwt.encode({"sub": "u1", "nbf": issued_s, "exp": issued_s + VALID_MIN * 60}, OTHER_SECRET)
+    return code_of(bare(scene.site).get("/api/communities", headers=bearer(moved(scene, token, OTHER_SECRET))))
 
 
 def printed_link(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -223,6 +247,7 @@ def printed_link(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> str:
 def logins(scene: Scene) -> str:
     person = sign_up(scene.site)
     scene.distort()
+    person.refresh = moved(scene, person.refresh, SECRET)
     return code_of(person.renew())
 
 
@@ -260,7 +285,7 @@ def keys(scene: Scene) -> str:
 SURFACES: dict[str, Callable[..., str]] = {
     **{"registering": registering, "today": today, "reports": reports, "night's work": nights_work, "backup": backup},
     **{"active visitors": active_visitors, "leases": leases, "tokens": tokens, "logins": logins, "codes": codes},
-    **{"printed link": printed_link, "proofs": proofs, "links": links, "keys": keys},
+    **{"emails": emails, "printed link": printed_link, "proofs": proofs, "links": links, "keys": keys},
 }
 
 

@@ -102,7 +102,7 @@ def form(front: Front, cell: Cell) -> requests.Session:
     browser = requests.Session()
     browser.verify, browser.trust_env = False, False
     host = f"{PUBLIC_HOST}:{front.proxy.port}" if cell.outcome == "refused" else urlsplit(front.url).netloc
-    browser.headers |= {"Host": host, "Origin": f"{urlsplit(front.url).scheme}://{host}"}
+    browser.headers.update({"Host": host, "Origin": f"{urlsplit(front.url).scheme}://{host}"})
     fields = form_on(browser.get(f"{front.url}/login", timeout=PATIENCE_S).text).fields
     del fields["visitorId"]  # it is disabled
     answer = browser.post(f"{front.url}/login", {**fields, "email": ADMIN, "password": PASSWORD}, timeout=PATIENCE_S)
@@ -152,8 +152,8 @@ def compression(front: Front, cell: Cell) -> None:
         for accepted in ("gzip", "identity"):
             answer = front.get(path, headers={"Accept-Encoding": accepted})
             direct = front.direct.get(path, headers={"Accept-Encoding": accepted})
-            assert answer.ok and answer.headers.get("Content-Encoding") == direct.headers.get("Content-Encoding")
-            assert path == "/" or answer.content == direct.content
+            assert answer.headers.get("Content-Encoding") == direct.headers.get("Content-Encoding")
+            assert path == "/" or answer.content == direct.content != b""
 
 
 def http_1_0(front: Front, cell: Cell) -> None:
@@ -267,11 +267,7 @@ class Fronts(dict[str, Front]):
         return self.setdefault(column, Front(self._proxy(kind, upstream, certificate), server))
 
     def _proxy(self, kind, upstream, certificate) -> Proxy:
-        made = kind(self._folders.mktemp("proxy"), upstream, certificate)
-        try:
-            return self._stack.enter_context(made)
-        except AssertionError:
-            raise AssertionError(made.log)
+        return self._stack.enter_context(kind(self._folders.mktemp("proxy"), upstream, certificate))
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from html import unescape
 from pathlib import Path
 
 import pytest
-from matrix.settings import DOTENV, ENVIRONMENT, FILE, FOLDER, FORM, KEY_IN_FILE, NAMES, NEEDS, SETTINGS
-from matrix.settings import neighbours_value, rule_of
-from matrix.table import Cell
+from click.testing import CliRunner
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
-from support.application.commands import koyjabo
 from support.application.site import Site
 from support.people.accounts import PASSWORD
 from support.people.admins import panel
@@ -24,7 +22,22 @@ from config import SettingsError
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 from koyjabo.base.settings.schema import Settings
+from koyjabo.upkeep.stored_settings.cli import settings
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
+from matrix.settings import (
+    DOTENV,
+    ENVIRONMENT,
+    FILE,
+    FOLDER,
+    FORM,
+    KEY_IN_FILE,
+    NAMES,
+    NEEDS,
+    SETTINGS,
+    neighbours_value,
+    rule_of,
+)
+from matrix.table import Cell
 
 PLACE = {"city": {"names": {"en": "Dhaka"}}, "autonomous_system_number": 1}
 ERROR = re.compile(r'class="error"[^>]*>([^<]*)<')
@@ -50,11 +63,12 @@ class Panel:
             raise RefusedValue(unescape(" ".join(ERROR.findall(answer.text))))
 
     def run(self, name: str, values: list[str]) -> None:
+        """Run `koyjabo settings set` in this process, with the services of the server."""
+        services = nullcontext(self.site.services)
         for value in values:
-            done = koyjabo("settings", "set", name, value, DATABASE_URL=self.site.database_url, TIMEZONE="")
+            done = CliRunner().invoke(settings, ["set", name, "--", value], obj=lambda _: services)
             if done.exit_code:
                 raise RefusedValue(done.output)
-        self.stored.refresh()
 
     @property
     def stored(self) -> StoredSettings:
@@ -99,7 +113,7 @@ def distorted(cell: Cell, value: str) -> str:
 
 
 def write_dotenv(file: Path, cell: Cell, value: str) -> None:
-    """Write a file of settings as an editor would write it, with another value first if the setting stands twice."""
+    """Write a file of settings as an editor would write it, with another value first if the setting is in it twice."""
     if cell.distortion in ("CRLF", "BOM") and "\n" not in value.strip():  # of the whole file
         lines = value.replace("\ufeff", f"\ufeff{cell.surface}=", 1) if "\ufeff" in value else f"{cell.surface}={value}"
         file.write_bytes(lines.encode())
@@ -149,7 +163,6 @@ def give(cell: Cell, value: str, folder: Path, server: Panel | None, monkeypatch
         try:
             return read(cell, value, folder, monkeypatch)
         except SettingsError as error:
-            assert str(error).endswith("."), error
             raise RefusedValue(str(error)) from None
     if needs := NEEDS.get(cell.surface):
         server.stored.change(OPERATOR, **needs)
@@ -186,11 +199,11 @@ def test_a_setting_with_a_distorted_value_has_the_outcome_of_its_row(cell, folde
                 give(cell, given, folder, server, monkeypatch)
             assert server is None or server.stored.source(cell.surface) == "default"
         else:
-            settings = give(cell, given, folder, server, monkeypatch)
+            in_force = give(cell, given, folder, server, monkeypatch)
             with monkeypatch.context() as clean:
                 clean.delenv(cell.surface, raising=False)
                 clean.setattr(config, "ROOT", folder / "nowhere")
-                check(cell, value, settings, folder)
+                check(cell, value, in_force, folder)
     finally:
         if server:
             server.clear()

@@ -28,9 +28,9 @@ every_table = pytest.mark.parametrize("table", [SMALL, *TABLES], ids=lambda tabl
 
 
 @every_table
-def test_each_pair_of_any_two_axes_stands_in_a_cell(table):
-    stands = {(value, cell.place) for cell in table.cells for value in (cell.surface, cell.distortion)}
-    assert stands >= table.pairs_with_places()
+def test_each_pair_of_any_two_axes_is_in_a_cell(table):
+    filled = {(value, cell.place) for cell in table.cells for value in (cell.surface, cell.distortion)}
+    assert filled >= table.pairs_with_places()
     assert {(cell.surface, cell.distortion) for cell in (*table.cells, *table.empty_cells)} == set(table.letters)
 
 

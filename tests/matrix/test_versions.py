@@ -7,7 +7,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -27,7 +29,6 @@ START = 4000
 ADMIN = {"email": "rani@example.com", "password": "rickshaw at dawn"}
 SETTINGS = {"STARTING_TOTAL": START, "ADMIN_EMAIL": ADMIN["email"], "ADMIN_PASSWORD": ADMIN["password"]}
 REFUSED_START = 2
-HOST = "http://elsewhere.localhost/"
 NUMBER = "[part=number], main, body:not(:has(main, koyjabo-count))"
 
 
@@ -40,6 +41,7 @@ class World:
     folder: Path
     browser: Any
     new_database: Callable[[], Database]
+    other_site: str
     port: int = field(default_factory=free_port)
     server: Server = None  # type: ignore[assignment] - set by `serve`
     files: str = NOW.name
@@ -208,15 +210,12 @@ def page(kind: str, world: World) -> Use:
     tab, failures = context.new_page(), []
     tab.on("pageerror", lambda error: failures.append(str(error)))
     base = f"http://localhost:{world.port}"
-    context.route(
-        f"{HOST}**", lambda route: route.fulfill(content_type="text/html", body="<!doctype html><body></body>")
-    )
     context.route("**/static/js/**", partial(send_file, build, world.folder, kind))
     before = world.server.stats().total
-    tab.goto(HOST)
+    tab.goto(world.other_site)
     if kind in ("client", "react"):
         tab.add_script_tag(content=build.bundle(kind, world.folder / f"{kind}.js"), type="module")
-        tab.wait_for_function("globalThis.begin")
+        tab.wait_for_function("!!globalThis.begin")
         tab.evaluate("(url) => begin(url)", base)
     else:
         file = {"module": "koyjabo.js", "element": "koyjabo-count.js", "classic": "koyjabo-count.all.js"}[kind]
@@ -334,9 +333,12 @@ class Scenario:
         self.world.serve(self.version)
         self.make()
         self.world.serve(NOW.name)
-        self.use()
+        if not (self._is_backup and self.version != BUILDS[0]):
+            self.use()
         if not self.world.serve(self.version):
             if self._is_backup:
+                self.world.database = self.world.new_database()
+                self.world.server = self.world.make_server(self.version, self.world.port)
                 done = self.world.server.koyjabo("restore", "--force", str(self.world.folder / "backup"))
                 assert done.returncode == 0, done.stdout + done.stderr
             self.world.serve(self.version if self._is_backup else NOW.name)
@@ -378,6 +380,12 @@ def scenario_of(request, tmp_path_factory):
     ran: dict[tuple[str, ...], Scenario | BaseException] = {}
     with ExitStack() as stack:
         open_browser = cache(lambda: stack.enter_context(browsers.browser()))
+        pages = tmp_path_factory.mktemp("pages")
+        (pages / "index.html").write_text("<!doctype html><title>Elsewhere</title><body></body>")
+        handler = partial(SimpleHTTPRequestHandler, directory=str(pages))
+        host = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        Thread(target=host.serve_forever, daemon=True).start()
+        other_site = f"http://127.0.0.1:{host.server_port}/"
 
         def new_database(place: str, folder: Path) -> Database:
             if place == "SQLite":
@@ -396,7 +404,7 @@ def scenario_of(request, tmp_path_factory):
                 how = re.sub(rf" ?{version} ?", "", cell.distortion)
                 browser = open_browser() if key[2] == "page" else None
                 new = partial(new_database, cell.place, folder)
-                world = World(builds, new(), folder, browser, new)
+                world = World(builds, new(), folder, browser, new, other_site)
                 try:
                     ran[key] = Scenario(world, how, version, rows)
                 except Exception as error:

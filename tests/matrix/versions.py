@@ -21,12 +21,13 @@ DISTORTIONS = tuple(
     for build in BUILDS
 )
 """For each earlier build: a thing of it is used with now, and a thing of now with it; the server is upgraded from it
-while pages are open; both serve one database; and the server goes back to it after an upgrade.
+while pages are open; both serve one database; and the server returns to it after an upgrade.
 """
 
 NO_CLASSIC = "fc0bc4ec3 has no classic file"
 MIGRATED = "a newer version of this program has migrated it"
 NEWER_BACKUP = "newer version"
+OLDER_BACKUP = "Restore it with the older version that made it"
 
 VERSIONS = Table(
     name="versions",
@@ -39,7 +40,7 @@ VERSIONS = Table(
     share link    c c c r c c c r c r
     community     c c c r c c c r c r
     setting       c c c r c c c r c r
-    backup        c c r r c c c r c c
+    backup        c r r r c r c r c c
     plain socket  c c c r c c c r c r
     Socket.IO     c c c r c c c r c r
     stream        c c c r c c c r c r
@@ -52,9 +53,14 @@ VERSIONS = Table(
     reasons={
         ("classic", "fc0bc4ec3 to now"): NO_CLASSIC,
         ("classic", "tabs open from fc0bc4ec3"): NO_CLASSIC,
-        ("backup", "back to fc0bc4ec3"): "where a version refuses the newer schema, its own backup is restored",
+        (
+            "backup",
+            "back to fc0bc4ec3",
+        ): "where a version refuses the newer schema, its own backup is restored into a new database",
     },
     says={
+        ("backup", "fc0bc4ec3 to now"): OLDER_BACKUP,
+        ("backup", "tabs open from fc0bc4ec3"): OLDER_BACKUP,
         ("backup", "now to cdd7f1320"): NEWER_BACKUP,
         ("backup", "now to fc0bc4ec3"): NEWER_BACKUP,
         **{(ANY, f"{how} fc0bc4ec3"): MIGRATED for how in ("now to", "beside", "back to")},

@@ -53,7 +53,7 @@ def test_a_conversion_belongs_to_the_first_page_in_the_community_even_after_an_e
     assert report(site, metro, FIRST, FIRST) == conversions
 
 
-def test_the_share_of_a_page_is_of_the_people_who_came_there_first(site, metro):
+def test_the_share_of_a_page_is_of_the_people_whose_first_page_it_was(site, metro):
     """Earlier visitors, people who open the page later, and filters do not change it."""
     site.register("old", page="/map", communityId=metro)
     site.time.go_to("2025-12-17T09:00:00+06:00")

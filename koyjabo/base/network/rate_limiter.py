@@ -1,7 +1,7 @@
 """Rate limits per minute, by key. Uses are counted in this worker's memory, so that no request waits for a store."""
 
-import threading
 import time
+from _thread import RLock
 from collections.abc import Sequence
 from heapq import nlargest
 from operator import itemgetter
@@ -41,7 +41,7 @@ class Rate:
         self._limit = limit
         self._counts: dict[int, int] = {}
         self._ends_at = 0.0  # monotonic s
-        self._lock = threading.Lock()
+        self._lock = RLock()  # a real one, as in `metrics`
 
     def use(self, *key: str, uses: int = 1) -> Allowance:
         return self._use([(hash(key), self._limit)], uses)

@@ -82,7 +82,7 @@ class Metrics:
     def __init__(self, gauges: Gauges) -> None:
         self._folder, place = shared_folder(), worker_place()
         is_shared = self._folder and place
-        values.Lock = RLock  # type: ignore[assignment,attr-defined]  # real; one of eventlet takes 18 times as long
+        values.Lock = RLock  # type: ignore[assignment,attr-defined]  # eventlet's takes 18 times as long
         values.ValueClass = values.MultiProcessValue(lambda: place) if is_shared else values.MutexValue  # type: ignore[no-untyped-call]
         self._own = CollectorRegistry()
         self._now = CollectorRegistry()

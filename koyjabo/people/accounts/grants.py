@@ -10,8 +10,8 @@ from .models import LoginSession
 
 
 class LoginProof(NamedTuple):
-    """Proof of a completed two-step login, or a printed link. `settle` uses it up in the transaction
-    of the change it permits, and returns False if it was used or removed in the meantime.
+    """Proof of a completed two-step login, or of the link that a start has printed. `settle` uses it up in the
+    transaction of the change it permits, and returns False if it was used or removed in the meantime.
     """
 
     method: str

@@ -128,8 +128,8 @@ class MailOutbox:
     def email_of(
         self, earlier: Settings, kind: str, email: str, language: str | None, **data: Any
     ) -> QueuedEmail | None:
-        """Make an email for the mail server of the `earlier` settings, with their address in its link, although new
-        settings apply. Returns None as `email` does.
+        """Make an email for the mail server of the `earlier` settings, although new settings apply. Its link has the
+        public address of the `earlier` settings. Returns None as `email` does.
         """
         if not earlier.smtp_url:
             return None

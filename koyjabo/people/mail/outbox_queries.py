@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import and_, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from koyjabo.base.jobs import job_queries
@@ -121,7 +122,7 @@ class Status(NamedTuple):
 
 def is_due(session: Session, worker: str, now_ms: int, kinds: Sequence[str]) -> bool:
     """Whether this worker should take an email of one of these kinds."""
-    due = (OutboxMail.done_ms.is_(None), OutboxMail.kind.in_(kinds), OutboxMail.due_ms <= now_ms)
+    due = (OutboxMail.done_ms.is_(None), OutboxMail.kind.in_(kinds), or_(*_due_times(now_ms)))
     if session.scalar(select(OutboxMail.id).where(*due).limit(1)) is None:
         return False
     return job_queries.is_lease_free(session, MAIL_LEASE, worker, now_ms)
@@ -155,12 +156,17 @@ def take(
     return None, used_up
 
 
+def _due_times(now_ms: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Conditions for a due time. One beyond the longest pause is from a clock that was ahead."""
+    return OutboxMail.due_ms <= now_ms, OutboxMail.due_ms > now_ms + MAX_PAUSE_MS
+
+
 def _next(session: Session, now_ms: int, kinds: Sequence[str]) -> OutboxMail | None:
     """The next row. Uses the index on kinds, so that waiting invitations do not slow it down, however many there
     are.
     """
-    for kind in kinds:
-        due = (OutboxMail.done_ms.is_(None), OutboxMail.kind == kind, OutboxMail.due_ms <= now_ms)
+    for due_time, kind in product(_due_times(now_ms), kinds):
+        due = (OutboxMail.done_ms.is_(None), OutboxMail.kind == kind, due_time)
         row = session.scalar(select(OutboxMail).where(*due).order_by(OutboxMail.due_ms, OutboxMail.id).limit(1))
         if row is not None:
             return row

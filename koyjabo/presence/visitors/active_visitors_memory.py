@@ -1,6 +1,6 @@
 """Active visitors in this process's memory, for a server with one worker and no Redis."""
 
-import threading
+from _thread import RLock
 from collections import Counter
 from collections.abc import Iterable
 
@@ -26,7 +26,7 @@ class MemoryActiveVisitors:
         self._cached_counts: dict[Scope, ActiveCount] = {}
         self._changes: Counter[Scope] = Counter()
         self._next_expiry_ms = 0
-        self._lock = threading.Lock()  # must not be held while waiting
+        self._lock = RLock()  # a real one, as in `metrics`; must not be held while waiting
 
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
         self.touch_at(scope, visitor_id, place, self._clock.elapsed_ms())

@@ -4,7 +4,7 @@ A touch changes this worker's mirror at once. The outbox's task sends touches to
 mirror from the responses. Redis stores only leases: if it loses them, each worker sends its own visitors again.
 """
 
-import threading
+from _thread import RLock
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain, islice
@@ -60,7 +60,8 @@ class RedisActiveVisitors:
         self._outbox = outbox
         self._own = OwnVisitors(clock, window_s)
         self._mirrors: dict[Scope, VisitorMirror] = {}
-        self._lock = threading.Lock()  # guards this worker's visitors and the mirrors; must not be held while waiting
+        # A real lock, as in `metrics`. Guards this worker's visitors and the mirrors; must not be held while waiting.
+        self._lock = RLock()
 
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
         seen = self._own.seen(scope, visitor_id)

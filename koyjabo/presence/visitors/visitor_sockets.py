@@ -6,8 +6,8 @@ visit from the same address and browser, if there is one. A wrong match can keep
 never changes a total.
 """
 
-import threading
 import time
+from _thread import RLock
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ class VisitorSockets:
         self._unmatched = UnmatchedVisits(clock, self._window_ms, on_dropped)
         # Each entry starts with a timestamp in elapsed ms. It is removed after SECOND_ASK_MS.
         self._second_asks: deque[tuple[int, Hashable, Fingerprint]] = deque()
-        self._lock = threading.RLock()
+        self._lock = RLock()  # a real one, as in `metrics`; must not be held while waiting
 
     def fingerprint(self, environ: Mapping[str, Any]) -> Fingerprint:
         """The key for matching visits with sockets. Its salt changes daily, so keys from different days cannot be

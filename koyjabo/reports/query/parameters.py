@@ -39,7 +39,7 @@ class Parameters:
     """A query's parameters. `others` has the caller's additional parameters, such as `granularity`."""
 
     query: ReportQuery
-    range: str | None = None  # one of RANGES, or `default`; None if two days are given
+    range: str | None = None  # one of RANGE_NAMES, or `default`; None if two days are given
     compare: str | None = None  # one of COMPARISONS
     others: Mapping[str, str] = field(default_factory=dict)
     default: str = DEFAULT_RANGE  # the range if none is given; `is_interval` describes how two days are written

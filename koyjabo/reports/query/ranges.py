@@ -22,7 +22,9 @@ UNIX_EPOCH_DAY = date(1970, 1, 1)
 
 
 def preset(name: str, today: str, first_day: Callable[[], str | None]) -> tuple[str, str]:
-    """Return the first and last day of one of RANGES, or of two days (`2026-11-01/2026-11-15`), not after today."""
+    """Return the first and last day of one of RANGE_NAMES, or of two days (`2026-11-01/2026-11-15`), not after
+    today.
+    """
     if "/" in name:
         first, _, last = name.partition("/")
         return min(first, today), min(last, today)

@@ -13,7 +13,8 @@ from wsproto.frame_protocol import (
     ParseFailed,
 )
 
-NO_FRAME_CODE = 1005
+from koyjabo.base.core.close_codes import NO_CLOSE_CODE
+
 BAD_GATEWAY = 1014
 
 CLIENT_CLOSE_CODES = frozenset({*CloseReason, BAD_GATEWAY, *range(3000, 5000)} - set(LOCAL_ONLY_CLOSE_REASONS))
@@ -113,7 +114,7 @@ def _close_code(payload: bytes) -> int:
     6455, 7.4).
     """
     if not payload:
-        return NO_FRAME_CODE
+        return NO_CLOSE_CODE
     if len(payload) == 1:
         raise ParseFailed("close code with only one byte")
     code: int

@@ -8,12 +8,12 @@ from typing import Any
 
 from wsproto.frame_protocol import ParseFailed
 
-from koyjabo.base.core.close_codes import ABUSE
+from koyjabo.base.core.close_codes import ABUSE, NO_CLOSE_CODE
 from koyjabo.realtime.encoded_event import EncodedEvent
 from koyjabo.realtime.frames import FINAL_BIT, MASK_BIT, PING_OPCODE, PONG_OPCODE, close_frame, frame
 from koyjabo.server.loop.poller import Poller, receive
 from .buffered_connection import CONNECTION_LOST, BufferedConnection, ConnectionOwner, Loop
-from .frame_reader import NO_FRAME_CODE, CloseFrame, FrameReader, Part, PingFrame, PongFrame
+from .frame_reader import CloseFrame, FrameReader, Part, PingFrame, PongFrame
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ class WebSocketConnection(BufferedConnection):
                 self.owner.received(self, item)
 
     def _answer_close(self, code: int) -> None:
-        self.close(None if code == NO_FRAME_CODE else code)
+        self.close(None if code == NO_CLOSE_CODE else code)
         if self._unsent is None:  # otherwise the client must read the rest first
             self._loop.drop(self, code)
 

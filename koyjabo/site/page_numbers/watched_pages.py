@@ -38,8 +38,8 @@ class WatchedPages:
     type = "pages"
 
     def parse(self, message: Any) -> tuple[list[str], bool]:
-        """The paths in a message, which are not read yet, and whether earlier paths remain. Paths of a large message
-        lose their queries, because it may wait. Raises InvalidMessage.
+        """The paths in a message, which are not read yet, and whether earlier paths remain. A large message may
+        wait in memory, so its paths lose their query strings. Raises InvalidMessage.
         """
         fields = message if isinstance(message, dict) else {"paths": message}
         paths = fields.get("paths")

@@ -180,14 +180,17 @@ function written(entries) {
   return JSON.stringify({ ...body, ...more });
 }
 
+/** @param {Entry[]} entries  @param {AbortSignal} [signal] */
+const post = async (entries, signal) => fetch(entries[0].url, { method: "POST", body: written(entries), keepalive: true, signal });
+
 /**
  * @param {Entry[]} entries  @returns {Promise<number | void>}  ms to wait; 0 if they are counted; undefined if one of
  *   them never will be
  */
 async function send(entries) {
-  const [{ url, body }, another] = entries;
+  const [{ body }, another] = entries;
   try {
-    const answer = await fetch(url, { method: "POST", body: written(entries), keepalive: true, signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS) });
+    const answer = await post(entries, AbortSignal.timeout?.(ANSWER_LIMIT_MS));
     // A response that is not JSON comes from a proxy or a captive portal, not from the server.
     const { error } = await answer.json();
     isDelayed = answer.status > 499 || answer.status === 429;
@@ -286,7 +289,7 @@ export function reopen() {
 function leave() {
   for (let waiting = entriesOf(notes()), some; waiting[0] && !isClosed; waiting = waiting.slice(some.length)) {
     some = first(waiting);
-    fetch(some[0].url, { method: "POST", body: written(some), keepalive: true }).catch(() => {});
+    post(some).catch(() => {});
   }
 }
 

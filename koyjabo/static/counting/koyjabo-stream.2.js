@@ -67,10 +67,14 @@ export function stream(koyjabo, socket, visit, signal, hear, listens, query) {
       if (!koyjabo.isCounted) return false;
       const body = JSON.stringify({ ...visit.who, visitId: visit.knownId, visible, acted });
       const url = new URL("api/visitor/heartbeat", base);
-      // EasyPrivacy blocks all beacons to other sites. Firefox before version 133 has only these.
-      if (!("keepalive" in Request.prototype)) return navigator.sendBeacon(url, body);
-      fetch(url, { method: "POST", body, keepalive: true }).catch(() => {});
-      return true;
+      try {
+        // EasyPrivacy blocks all beacons to other sites. Firefox before version 133 has only these.
+        if (!("keepalive" in Request.prototype) && navigator.sendBeacon?.(url, body)) return true;
+        fetch(url, { method: "POST", body, keepalive: true }).catch(() => {});
+        return true;
+      } catch {
+        return false; // the browser forbids it
+      }
     }
 
     /** Replace a lost socket. @returns {number | false} ms until the next attempt, if it can wait */

@@ -103,6 +103,8 @@ def _require_known(head: Head) -> None:
     if head.schema not in REVISIONS:
         raise Unusable(f"The backup has an unknown schema, {shown(head.schema)}. {ANOTHER_BACKUP}")
     if unknown := head.rows.keys() - db.metadata.tables.keys():
+        if head.schema < NEWEST_REVISION:
+            raise _outdated(shown(min(unknown)))
         raise Unusable(f"The backup has an unknown table, {shown(min(unknown))}. {ANOTHER_BACKUP}")
 
 
@@ -120,13 +122,17 @@ def _table(piece: TablePiece) -> Any:
     """The table these rows belong to. The backup may lack columns added by a newer version if they have a default."""
     table = restore_queries.fitting(piece.table, piece.columns)
     if table is None:
-        raise Unusable(
-            f"This version of the program cannot restore the table {piece.table} in the backup. Restore it with the "
-            "older version that made it, then let this version migrate the database."
-        )
+        raise _outdated(piece.table)
     with _fitting(piece):
         restore_queries.require_fitting(table, piece.columns, piece.rows)
     return table
+
+
+def _outdated(table: str) -> Unusable:
+    return Unusable(
+        f"This version of the program cannot restore the table {table} in the backup. Restore it with the "
+        "older version that made it, then let this version migrate the database."
+    )
 
 
 @contextmanager

@@ -116,10 +116,10 @@ class FastPath:
         response = _run(self._handlers[environ["REQUEST_METHOD"], environ["PATH_INFO"]], context)
         body = response.body.encode()
         headers = [*response.headers, *context.usage.headers()]
-        if response.status.value not in (204, 304):
+        if response.status not in (204, 304):
             headers.append(("Content-Length", str(len(body))))
         start_response(response.status_line, headers)
-        log_request(environ["REQUEST_METHOD"], environ["PATH_INFO"], response.status.value)
+        log_request(environ["REQUEST_METHOD"], environ["PATH_INFO"], response.status)
         return [body]
 
     def _opens_stream(self, environ: dict[str, Any]) -> bool:

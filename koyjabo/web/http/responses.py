@@ -33,7 +33,7 @@ class PlainResponse(NamedTuple):
     @property
     def status_line(self) -> str:
         """The status line in Werkzeug's format."""
-        return f"{self.status.value} {HTTP_STATUS_CODES[self.status.value].upper()}"
+        return f"{self.status} {HTTP_STATUS_CODES[self.status].upper()}"
 
 
 def as_response(plain: PlainResponse) -> Response:

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 CSRF_FIELD = "csrf_token"
 RELOAD_FORM = N_("This form is out of date. Go back, reload the page, and try again.")
 FOREIGN_FORM = N_("This form was sent from another site. Open it here and try again.")
-INSECURE_FORM = N_("Browsers keep a login only if the address begins with https:. Open this page with https: and try again.")
+INSECURE_FORM = N_("Browsers keep a login only on https: pages. Open this page with https: and try again.")
 
 
 def init_app(app: Flask) -> None:

@@ -139,8 +139,8 @@ def text_of(name: str) -> str:
 
 @cache
 def index() -> dict[str, dict[str, str]]:
-    """The titles of all documents by name, in the groups and in the order of INDEX, which comes first. Other documents
-    in a folder follow the folder's README.
+    """The titles of all documents by name, in the groups and in the order of INDEX. INDEX is the first one. Other
+    documents in a folder follow the folder's README.
     """
     groups: dict[str, dict[str, str]] = {}
     for paragraph in text_of(INDEX).split("\n\n"):

@@ -1,6 +1,7 @@
 """Location names and owners of addresses, from databases that the tests create."""
 
 import gzip
+import os
 import re
 from array import array
 from ipaddress import ip_address, ip_network
@@ -211,9 +212,14 @@ def test_the_setting_of_own_addresses_takes_addresses_and_networks(tmp_path):
         assert [str(network) for network in loaded] == networks
 
 
-def test_an_asn_database_without_numbers_of_networks_is_refused(place_database, tmp_path):
+def test_a_database_of_the_other_kind_and_a_pipe_are_refused(place_database, tmp_path):
     cities = place_database({"103.4.0.0/16": {"city": "Dhaka", "country_code": "BD"}})
     with pytest.raises(config.SettingsError, match=r"^ASN_DATABASE names '.*cities.mmdb', which has no AS numbers"):
         config.load({"ASN_DATABASE": str(cities)}, instance=tmp_path)
     numbers = place_database({"103.4.0.0/16": {"autonomous_system_number": 1}}, "asn.mmdb")
     assert config.load({"ASN_DATABASE": "asn.mmdb"}, instance=tmp_path).asn_files == [numbers]
+    with pytest.raises(config.SettingsError, match=r"^GEOIP_DATABASE names '.*asn.mmdb', which has no locations"):
+        config.load({"GEOIP_DATABASE": str(numbers)}, instance=tmp_path)
+    os.mkfifo(tmp_path / "pipe.mmdb")
+    with pytest.raises(config.SettingsError, match="which cannot be read as a MaxMind database"):
+        config.load({"GEOIP_DATABASE": "pipe.mmdb"}, instance=tmp_path)

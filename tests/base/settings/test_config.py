@@ -50,7 +50,7 @@ BAD = {
     "ADMIN_PASSWORD": ["short", "x" * 129],
     "ALLOWED_ORIGINS": ["*", "app.example.com", "https://a.com/x", "https://a.com,ftp://b", "null"],
     "ALLOW_EPHEMERAL_STORAGE": ["maybe", "2"],
-    "APP_URL": ["http://a.example", "HTTP://a.example", "app.example.com", "javascript:alert()", "https://u:p@a/", "https://a/\0"],
+    "APP_URL": ["HTTP://a.example", "app.example.com", "javascript:alert()", "https://u:p@a/", "https://a/\0"],
     "AUTH_ALGORITHMS": ["none", "RS256 ES256", "HS1", "rs256", "RS256,,ES256"],
     "AUTH_PUBLIC_KEY": ["auth.example.com", "https://auth.example.com/jwks.json", "/nowhere/keys.json"],
     "AUTH_REQUIRED_CLAIMS": ["token_type", "token_type:", ":access", "a:b,,c:d", "none,a:b"],

@@ -133,7 +133,7 @@ def test_open_sockets_on_both_workers_follow_the_switch_within_a_second(server, 
         assert all(newest(client)["unnamed"] == 2 for client in clients), "no event while it is off"
 
 
-def test_members_who_come_while_it_is_briefly_off_see_names_afterwards(server, founder, shown):
+def test_members_who_come_while_names_are_briefly_hidden_see_them_afterwards(server, founder, shown):
     ayesha, babul = members(server, shown, 2)
     with ExitStack() as stack:
         first = [stack.enter_context(client) for client in clients_of(server, shown, ayesha.token)]

@@ -129,12 +129,6 @@ def test_the_location_header_of_a_client_is_replaced_by_the_outer_proxy(nginx, c
     assert caddy.get("/login", headers={"X-Request-Id": "made-up"}).headers["X-Request-Id"] != "made-up"
 
 
-@pytest.mark.long(proved_by=PROOF.format("pages_are_secure_if_the_outer_proxy_uses_tls"))
-def test_apache_replaces_the_forwarded_headers_of_its_clients(apache):
-    assert apache.place_of("behind-apache", X_Forwarded_For=TURKEY) == "Unknown"
-    assert "Strict-Transport-Security" not in apache.get("/", headers={"X-Forwarded-Proto": "https"}).headers
-
-
 def test_clients_of_a_proxy_cannot_read_the_metrics(front):
     assert front.get("/metrics").status_code == 403
 

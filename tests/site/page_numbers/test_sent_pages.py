@@ -34,7 +34,7 @@ site = site_fixture(is_shared=True, PAGE_NUMBERS="*")
 limited_site = site_fixture(**LIMITED)
 
 
-def test_a_web_address_names_the_page_of_its_path():
+def test_an_address_with_a_host_means_the_page_of_its_path():
     assert {page: {page_of(sent) for sent in PAGES[page]} for page in PAGES} == {page: {page} for page in PAGES}
 
 

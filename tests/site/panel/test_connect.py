@@ -127,7 +127,7 @@ plausible metrics beacon clicktrack stattag webstats visitorapi visitsite pagetr
 """Names of files, as regular expressions, that EasyPrivacy, AdGuard or uBlock block on every site."""
 
 
-def test_no_public_address_has_a_name_that_block_lists_block_on_every_site(site):
+def test_no_public_address_has_a_name_that_block_lists_refuse_whatever_the_site_is(site):
     images, scripts = ("|".join(names.split()) for names in (BLOCKED_IMAGES, BLOCKED_SCRIPTS))
     blocked = re.compile(rf"(?:{images})\.(?:gif|png|svg)|(?:{scripts})\.js")
     names = {rule.rule.rpartition("/")[2] for rule in site.app.url_map.iter_rules()}

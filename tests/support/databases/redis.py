@@ -45,7 +45,7 @@ class Redis(Service):
 
 
 class OneSentinel(Service):
-    """A Sentinel that names one master, until it is told another."""
+    """A Sentinel that names one master."""
 
     def __init__(self, folder: Path, master_port: int) -> None:
         super().__init__(folder)

@@ -1,4 +1,4 @@
-"""SQL statements that are compiled once for all sites and servers. Each has an engine of its own, which would compile
+"""SQL statements that are compiled once for all sites and servers. Each has its own engine, which would compile
 them again: that takes a fifth of the time of a test.
 """
 

@@ -35,6 +35,7 @@ FOR_SERVERS = (  # imported in addition to the packages that a server loads comp
     *("config", "koyjabo.application.assembly", "koyjabo.base.cluster.redis_client", "koyjabo.server.process.worker"),
     *("koyjabo.counting.ledger_postgres", "koyjabo.counting.ledger_sqlite"),
     *("psycopg2.extras", "sqlalchemy.dialects.postgresql.psycopg2", "sqlalchemy.dialects.sqlite"),
+    "engineio.async_drivers.eventlet",
 )
 USED_BY_COMMANDS = ("engineio.async_drivers.threading", "sqlalchemy.dialects.postgresql.psycopg2")
 """Modules that are imported when an application is made."""
@@ -117,6 +118,7 @@ def load_for_servers() -> None:
     load_tables()
 
     patching.patch = patch.redo
+    loading.load = lambda settings: None  # to look for modules again would take an eighth of a start
     parent.PROGRAM = ""  # the parent keeps its memory, which costs less than a new interpreter
 
 

@@ -11,6 +11,7 @@ from support.sites.backups import restore
 from support.sites.full_site import everything
 
 from koyjabo.base.core.errors import Unusable
+from koyjabo.base.database.revisions import OLDEST_REVISION
 
 
 def lines_of(file: Path) -> list[bytes]:
@@ -131,6 +132,9 @@ REFUSED = {  # the reason for a refusal, and what was done to the file
     "unknown schema.*'0000'.*Restore another backup": with_seal(head_with(schema="0000")),
     r"unknown schema.*'\\x1b\[2J": with_seal(head_with(schema="\x1b[2J" * 100_000)),
     "unknown table.*'users; DROP TABLE users'": with_seal(empty_table("users; DROP TABLE users")),
+    "restore the table 'gone'.*older version": with_seal(
+        lambda lines: head_with(schema=OLDEST_REVISION)(empty_table("gone")(lines))
+    ),
     "impossible number, 'total': -1": with_seal(head_with(total=-1)),
     "impossible number, 'epoch': 9007199254740992.*another backup": with_seal(head_with(epoch=2**53)),
     "impossible number, 'visits': -1": with_seal(head_with(rows={"visits": -1})),

@@ -115,7 +115,7 @@ def test_only_one_script_names_the_storage_of_browsers():
     assert {name for name, text in texts.items() if re.search("(local|session)Storage", text)} == {STORAGE}
 
 
-def test_other_sites_import_only_parts_with_the_number_of_their_contract():
+def test_other_sites_import_only_scripts_whose_name_has_the_number_of_their_contract():
     texts = [path.read_text() for path in (BUILT / "counting").glob("koyjabo*.js")]
     imported = {part for text in texts for part in re.findall(r'\b(?:from|import)\s*\(?\s*"([^"]+)"', text)}
     assert {re.sub(r"\d+", "N", part) for part in imported} == {f"./koyjabo-{part}.N.js" for part in PARTS}

@@ -14,6 +14,7 @@ from support.programs.patience import PATIENCE_S
 
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
+from koyjabo.web.login import page_login
 
 APP = "https://app.example.com"
 ELSEWHERE = "https://elsewhere.example"
@@ -105,7 +106,7 @@ def test_every_response_allows_an_allowed_origin_with_credentials(site):
 def test_a_login_form_is_refused_where_the_browser_would_drop_the_cookies(site, address, status):
     answer = site.client.post("/login", base_url=address, headers={"Origin": address})
     assert answer.status_code == status
-    assert ("Open this page with https:" in answer.text) == (status == 403)
+    assert (page_login.INSECURE_FORM in answer.text) == (status == 403)
     secure = site.client.post(
         "/login", base_url="https://live.example.com", headers={"Origin": "https://live.example.com"}
     )

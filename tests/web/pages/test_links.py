@@ -4,6 +4,7 @@ import re
 from html import unescape
 from urllib.parse import urljoin
 
+import pytest
 from babel.messages.pofile import read_po
 from support.application.site import Site
 from support.people.admins import address
@@ -35,22 +36,26 @@ def links_of(reader: Reader, path: str) -> list[str]:
     return [unescape(link) for link in LINK.findall(response.text)] if is_page else []
 
 
-def test_every_link_works_from_every_spelling_of_its_pages_address(site, cast):
-    community, dead = cast.community(), []
+WHO = ["site_admin", *(pytest.param(who, marks=pytest.mark.long) for who in ("nobody", "member"))]
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_every_link_works_from_every_spelling_of_its_pages_address(site, cast, who):
+    community, dead, statuses = cast.community(), [], {}
     site.register("ayesha", page="/fares")
-    for who in ("nobody", "member", "site_admin"):
-        reader, statuses = Reader(site) if who == "nobody" else Reader(site).log_in(who), {}
-        for path in pages_of(site, cast, community):
-            is_relative = any(not link.startswith(("/", "http", "#")) for link in links_of(reader, path))
-            for spelling in SPELLINGS if is_relative or path == "/docs/" else SPELLINGS[:1]:
-                page = spelling.format(path.rstrip("/"))
-                for link in links_of(reader, page):
-                    to = urljoin(f"http://localhost{page}", link).partition("#")[0].partition("?")[0]
-                    if to.startswith("http://localhost/") and to not in statuses:
-                        statuses[to] = reader.client.get(to, headers=reader.headers).status_code
-                        if statuses[to] in (404, 405):
-                            dead.append((who, page, link))
-        assert len(statuses) > 20
+    reader = Reader(site) if who == "nobody" else Reader(site).log_in(who)
+    for path in pages_of(site, cast, community):
+        links = links_of(reader, path)
+        is_relative = any(not link.startswith(("/", "http", "#")) for link in links)
+        for spelling in SPELLINGS if is_relative or path == "/docs/" else SPELLINGS[:1]:
+            page = spelling.format(path.rstrip("/"))
+            for link in links if page == path else links_of(reader, page):
+                to = urljoin(f"http://localhost{page}", link).partition("#")[0].partition("?")[0]
+                if to.startswith("http://localhost/") and to not in statuses:
+                    statuses[to] = reader.client.get(to, headers=reader.headers).status_code
+                    if statuses[to] in (404, 405):
+                        dead.append((page, link))
+    assert len(statuses) > 20
     assert dead == []
 
 

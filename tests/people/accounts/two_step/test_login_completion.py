@@ -93,6 +93,12 @@ def test_a_change_of_the_account_ends_its_pending_two_step_logins(site, app, aye
         disable(site, ayesha.email, disabled=False)
 
 
+def test_wrong_codes_that_were_counted_by_a_clock_that_was_ahead_lock_no_account(site, app):
+    later = {"ms": site.time.ms + 365 * 86_400_000, "most": MAX_CODE_GUESSES}
+    site.rows("UPDATE totp_secrets SET guesses = :most, guessing_ms = :ms", **later)
+    assert log_in_with(site, app.next_code()).status_code == 200
+
+
 def test_an_account_that_lost_its_app_in_an_upgrade_needs_a_recovery_code(site, app, ayesha):
     """Its only methods were passkeys. The password is not enough, also when it has no code left."""
     site.rows("DELETE FROM totp_secrets")
