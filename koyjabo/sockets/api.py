@@ -25,7 +25,7 @@ from .websocket_routes import stream_of
 
 bp = api_blueprint("sockets")
 
-declare(bp, "/socket.io/", PathPolicy.ANYONE)
+declare(bp, "/socket.io", PathPolicy.ANYONE)
 declare(bp, "/ws/", PathPolicy.OWN)
 declare(bp, "/api/stream", PathPolicy.ANYONE, tag="visits")
 declare(bp, "/api/communities/<community_id>/stream", PathPolicy.ANYONE)

@@ -48,7 +48,11 @@ def init_app(app: "Flask", runtime: Runtime, fanout: LocalFanout, workers: int) 
     def without_jsonp(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Refuse JSONP polling, which python-engineio cannot turn off. A script request has no `Origin`, so a page on
         another origin of the same site could read the response with its visitor's cookies.
+
+        Serves the path also without its slash, which some frameworks and proxies remove.
         """
+        if environ["PATH_INFO"] == SOCKETIO_PATH.rstrip("/"):
+            environ["PATH_INFO"] = SOCKETIO_PATH
         if environ["PATH_INFO"].startswith(SOCKETIO_PATH) and "j" in parse_qs(environ.get("QUERY_STRING", ""), True):
             start_response("400 Bad Request", [("Content-Type", "text/plain")])
             return [b"JSONP is not available; poll with requests."]

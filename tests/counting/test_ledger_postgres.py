@@ -1,9 +1,11 @@
 """The ledger on PostgreSQL, and many threads that register at once on either database."""
 
+import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from socket import SHUT_WR, socketpair
 from typing import Any
 
 import psycopg2
@@ -85,6 +87,30 @@ def test_a_connection_that_was_killed_while_idle_is_opened_again(postgres_site, 
         assert postgres_site.stats()["totalVisits"] == ordinal
     kill_connections(postgres_database)
     assert (postgres_site.heartbeat("nobody").status_code, postgres_site.heartbeat().status_code) == (404, 204)
+
+
+def test_a_connection_that_broke_in_the_middle_of_a_row_is_opened_again(postgres_site, postgres_database):
+    """Psycopg raises its base class for that. SQLAlchemy does not know each of its texts."""
+    reading = postgres_site.services[Visits]._ledger._store._reading
+    postgres_site.register()
+    for row in (b"D\x00\x00\x00\x30\x00", b"T\x00\x00\x00\x06\x00\x00D\x00\x00\x00\x06\x00\x07"):
+        postgres_site.stats()
+        break_off(reading.connection(), row)
+        assert postgres_site.stats()["totalVisits"] == 1
+        with closing(postgres_module.connect(reading._dsn)) as connection, connection.cursor() as cursor:
+            break_off(connection, row)
+            with pytest.raises(psycopg2.OperationalError):
+                cursor.execute("SELECT 1")
+            assert connection.closed
+
+
+def break_off(connection: Any, received: bytes) -> None:
+    """Put a connection in place of this one that ends after these bytes."""
+    ours, its = socketpair()
+    with ours, its:
+        ours.sendall(received)
+        ours.shutdown(SHUT_WR)
+        os.dup2(its.fileno(), connection.fileno())
 
 
 class Unlucky(psycopg2.extensions.cursor):

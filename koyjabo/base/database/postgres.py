@@ -106,6 +106,30 @@ class Unreachable(psycopg2.OperationalError):  # type: ignore[misc]
         self.cause = cause
 
 
+def _whole(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Raise OperationalError, and close the connection, if it broke in the middle of a result. Psycopg raises the base
+    class of all errors for that; errors of the server have a class for their SQLSTATE.
+    """
+
+    def call(cursor: Any, *given: Any) -> Any:
+        try:
+            return method(cursor, *given)
+        except psycopg2.DatabaseError as error:
+            if type(error) is not psycopg2.DatabaseError:
+                raise
+            cursor.connection.close()
+            raise psycopg2.OperationalError(str(error)) from error
+
+    return call
+
+
+class PostgresCursor(psycopg2.extensions.cursor):  # type: ignore[misc]
+    execute = _whole(psycopg2.extensions.cursor.execute)
+    executemany = _whole(psycopg2.extensions.cursor.executemany)
+    fetchmany = _whole(psycopg2.extensions.cursor.fetchmany)
+    fetchall = _whole(psycopg2.extensions.cursor.fetchall)
+
+
 class PostgresConnection(psycopg2.extensions.connection):  # type: ignore[misc]
     """A connection. `server` is the server it was opened to, or None if unknown."""
 
@@ -184,7 +208,8 @@ def _place(parameters: dict[str, Any]) -> tuple[str, str]:
 
 
 def _connect_to(parameters: dict[str, Any], opened: OnOpened) -> PostgresConnection:
-    connection: PostgresConnection = psycopg2.connect(connection_factory=PostgresConnection, **parameters)
+    factories = {"connection_factory": PostgresConnection, "cursor_factory": PostgresCursor}
+    connection: PostgresConnection = psycopg2.connect(**factories, **parameters)
     try:
         connection.place = _place(parameters)
         opened(connection)

@@ -94,6 +94,7 @@ def init_app(app: Flask) -> None:
 @bp.get("/<path:name>.md", endpoint="guide")
 @bp.get("/<path:name>", endpoint="without_ending")
 def guide_page(name: str = INDEX) -> Response:
+    name = name.removesuffix("/").removesuffix(".md")
     if name not in paths():
         abort(404)
     address = url_for("docs.guide", name=name) if request.view_args else url_for("docs.index")

@@ -215,6 +215,16 @@ def test_a_path_may_end_with_a_slash(limited_site):
     assert post(limited_site, {"visitorId": "a"}, "/api/visitor/heartbeat/").status_code == 204
 
 
+def test_the_path_of_socketio_may_lack_its_slash(limited_site):
+    """A frontend framework or a proxy may remove it."""
+    old, refused = "?EIO=3&transport=polling", []
+    for path in ("/socket.io/", "/socket.io"):
+        answer = limited_site.client.get(path + old, headers=OF_OTHERS)
+        assert_readable_from_anywhere(answer)
+        refused.append((answer.status_code, answer.text))
+    assert refused[0] == refused[1] == (400, refused[0][1])
+
+
 MAX_CALLS = 20_000
 """Maximum number of function calls in the serving thread. Unlike time, it is the same on a busy machine."""
 

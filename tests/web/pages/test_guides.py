@@ -55,10 +55,11 @@ def test_a_document_is_a_page_with_links_to_other_documents(site):
     assert index.index("<table") < index.index("<h2")
 
 
-def test_the_address_of_a_document_works_without_its_ending(site):
-    answer = site.client.get("/docs/specification/http?a=1")
-    assert (answer.status_code, answer.location) == (303, "/docs/specification/http.md?a=1")
-    assert [site.client.get(f"/docs/{name}").status_code for name in ("nothing", "personal-data/")] == [404, 404]
+def test_the_address_of_a_document_works_without_its_ending_or_with_a_slash(site):
+    for spelling in ("http", "http/", "http.md/"):
+        answer = site.client.get(f"/docs/specification/{spelling}?a=1")
+        assert (answer.status_code, answer.location) == (303, "/docs/specification/http.md?a=1")
+    assert [site.client.get(f"/docs/{name}").status_code for name in ("nothing", "nothing/")] == [404, 404]
 
 
 def test_a_snippet_has_a_copy_button_and_a_cell_names_its_column(site):
