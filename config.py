@@ -222,7 +222,9 @@ def _databases(name: str, text: str, instance: Path, remedy: str) -> str:
             raise SettingsError(
                 f"{name} names {file!r}, which cannot be read as a MaxMind database{reason}; {remedy}."
             ) from None
-        if (name == "ASN_DATABASE") != (isinstance(record, dict) and AS_NUMBER in record):
+        has_numbers = isinstance(record, dict) and AS_NUMBER in record
+        has_locations = not has_numbers or "country" in record  # or both, in a merged database
+        if not (has_numbers if name == "ASN_DATABASE" else has_locations):
             lacks = "AS numbers" if name == "ASN_DATABASE" else "locations"
             raise SettingsError(f"{name} names {file!r}, which has no {lacks}; {remedy}.")
     return os.pathsep.join(files)

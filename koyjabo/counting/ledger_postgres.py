@@ -52,21 +52,24 @@ from .writer_postgres import Planned, PostgresWriter
 BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}{PLAN_ONCE}"
 
 POSTGRES_COUNTERS = """
-SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s::text, coalesce(
-    (SELECT d.visits FROM daily_visits d WHERE d.scope = c.scope AND d.day = %s), 0), v.at_ms, v.place{columns}
+SELECT c.scope::text, c.epoch::bigint, c.revision::bigint, c.visits::bigint, c.total::bigint, c.unique_visitors::bigint,
+    %s::text, coalesce((SELECT d.visits FROM daily_visits d WHERE d.scope = c.scope AND d.day = %s), 0)::bigint,
+    v.at_ms::bigint, v.place::text{columns}
 FROM counters c
 LEFT JOIN LATERAL (SELECT at_ms, place FROM visits WHERE id = c.visits AND c.scope = 'site' LIMIT 1) v ON true
 {join} WHERE c.scope = ANY(%s)
 """
-"""A query for snapshots. Its parameters are the day, twice, the parameters of `join`, and the scopes."""
+"""A query for snapshots. Its parameters are the day, twice, the parameters of `join`, and the scopes. The casts let
+statements prepared before a migration go on.
+"""
 
 LOOKED_UP_WITH_SITE = "LEFT JOIN LATERAL (SELECT {}) r ON c.scope = 'site'"
 """A `join`, after which the site's row ends with more columns."""
 
 # A subquery per key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the order
 # of the keys, so the array has one element for each, such as "[4001, 3]+user" or "". One array for visits and visitors
-# costs the server two thirds of two. `txid_current()` is free here: the locks have already given the transaction its
-# number.
+# takes two thirds of the time of two arrays. `txid_current()` is free here: the locks have already given the transaction
+# its number.
 POSTGRES_LOOK_UP_VISITS = f"""
 txid_current(), {SERVER_NAME}, ARRAY(
     SELECT concat((SELECT json_build_array(v.ordinal, v.day_number) FROM visits v

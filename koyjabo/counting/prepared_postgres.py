@@ -39,7 +39,8 @@ class PreparedStatements:
         )
         # An error may have left some of them. The last one shows that all are there.
         self.prepare = f"""
-DO $do$ DECLARE known text; server text := quote_literal(concat_ws(' ', pg_postmaster_start_time(),
+DO $do$ DECLARE known text; server text := quote_literal(concat_ws(' ',
+    (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint,
     (SELECT oid FROM pg_database WHERE datname = current_database()))); BEGIN
 IF NOT EXISTS (SELECT FROM pg_prepared_statements WHERE name = '{family}{[*statements][-1]}') THEN
 FOR known IN SELECT name FROM pg_prepared_statements WHERE starts_with(name, '{family}') LOOP

@@ -130,11 +130,11 @@ def url(value: str) -> str:
         parts = urlsplit(value)
         host = ascii_host(parts.netloc)
         is_url = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        if is_url and not {"@", "\\"} & set(host) and VISIBLE_CHARACTERS.fullmatch(host):
+            return quote(parts._replace(netloc=host).geturl(), URL_CHARACTERS)
     except ValueError:
-        is_url = False
-    if not is_url or "@" in host or not VISIBLE_CHARACTERS.fullmatch(host):
-        raise ValueError(N_("should be a URL such as https://app.example.com"))
-    return quote(parts._replace(netloc=host).geturl(), URL_CHARACTERS)
+        pass  # such as a port that is no number
+    raise ValueError(N_("should be a URL such as https://app.example.com"))
 
 
 def totals(value: str) -> str:

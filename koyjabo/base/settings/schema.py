@@ -75,7 +75,7 @@ class Settings(BaseModel):
     )
     site_sentence_bn: SiteSentence = setting("", "that line in Bangla; if empty, SITE_SENTENCE")
     site_bangla: Literal["", "1", "0"] = setting(
-        "", "who is offered Bangla: `1` for everyone, `0` for readers of Bangla; if empty, `1` for sites with a text in it"
+        "", "who is offered Bangla: `1` everyone, `0` readers of Bangla; if empty, `1` for sites with a text in it"
     )
     site_colour: Annotated[str, AfterValidator(checks.colour)] = setting(
         "", "colour of the site, such as `#2f5488`; all others follow it; if empty, green and red for Koy Jabo only"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.orm import Session
 
 from koyjabo.base.jobs import job_queries
@@ -122,8 +122,8 @@ class Status(NamedTuple):
 
 def is_due(session: Session, worker: str, now_ms: int, kinds: Sequence[str]) -> bool:
     """Whether this worker should take an email of one of these kinds."""
-    due = (OutboxMail.done_ms.is_(None), OutboxMail.kind.in_(kinds), or_(*_due_times(now_ms)))
-    if session.scalar(select(OutboxMail.id).where(*due).limit(1)) is None:
+    waiting = select(OutboxMail.id).where(OutboxMail.done_ms.is_(None), OutboxMail.kind.in_(kinds)).limit(1)
+    if all(session.scalar(waiting.where(due_time)) is None for due_time in _due_times(now_ms)):
         return False
     return job_queries.is_lease_free(session, MAIL_LEASE, worker, now_ms)
 
@@ -157,7 +157,7 @@ def take(
 
 
 def _due_times(now_ms: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Conditions for a due time. One beyond the longest pause is from a clock that was ahead."""
+    """Conditions for a due time. A time beyond the longest pause is from a clock that was ahead."""
     return OutboxMail.due_ms <= now_ms, OutboxMail.due_ms > now_ms + MAX_PAUSE_MS
 
 

@@ -92,7 +92,7 @@ class ViewResults:
 
     @property
     def off_map(self) -> int:
-        """The visits that the map of Bangladesh does not show, because they are from elsewhere or unknown."""
+        """The visits that the map of Bangladesh does not show, because it has no place for them."""
         return self.values(*ALL_CITIES).total.visits - sum(dot.line.number for dot in self.dots)
 
     def tabs(self, card: Card) -> list[str]:

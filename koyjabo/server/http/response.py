@@ -56,7 +56,7 @@ def respond(app: WSGIApplication, environ: dict[str, Any], connection: HttpConne
 
 
 class Response:
-    __slots__ = ("_connection", "_headers", "_is_chunked", "_is_endless", "_is_head", "_is_http_1_0", "_is_last",
+    __slots__ = ("_connection", "_headers", "_is_chunked", "_is_head", "_is_http_1_0", "_is_last",
                  "_is_started", "_left", "_origin", "_status")  # fmt: skip
 
     def __init__(self, connection: HttpConnection, environ: dict[str, Any]) -> None:
@@ -68,7 +68,6 @@ class Response:
         self._headers: list[tuple[str, str]] = []
         self._is_started = False  # the head was sent
         self._is_chunked = self._is_last = False
-        self._is_endless = False  # the connection ends with the body
         self._left: int | None = None  # remaining bytes of Content-Length
 
     def start(self, status: str, headers: list[tuple[str, str]], error: Any = None) -> Callable[[bytes], object]:
@@ -85,7 +84,7 @@ class Response:
             self._finish(b"".join(pieces))
             return
         if hasattr(pieces, "take_over"):
-            self._is_endless = True
+            self._is_last = True
             pieces.take_over(self._connection, self._head(None))
             return
         unsent = b""
@@ -157,7 +156,6 @@ class Response:
         elif self._is_http_1_0:
             self._is_last = True  # the body ends with the connection (RFC 9112, 6.3)
         else:
-            self._is_last = self._is_endless
             self._is_chunked = True
             return "Transfer-Encoding: chunked\r\n"
         return ""

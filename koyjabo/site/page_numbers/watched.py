@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from koyjabo.base.core.sanitize import whole
 from koyjabo.base.core.urls import before_query
 from koyjabo.counting.stats import encode
 
@@ -24,7 +25,7 @@ class Watched(NamedTuple):
         """The pages that these paths name, and the pages that the client watched earlier."""
         lines = {page: dict.fromkeys(earlier.lines_of(page)) for page in earlier.pages} if earlier else {}
         for path, page in paths:
-            lines.setdefault(page, {})[encode(before_query(path))] = None
+            lines.setdefault(page, {})[encode(whole(before_query(path)))] = None
         pages = {page: "" if list(own) == [encode(page)] else "\n".join(own) for page, own in lines.items()}
         size = sum(map(len, pages)) + sum(map(len, pages.values()))
         return cls(address, pages, sum(map(len, lines.values())), size)

@@ -59,7 +59,7 @@ function written(number, ...[language, ...others]) {
   try {
     return number.toLocaleString(language === "bn" ? "bn-BD" : language);
   } catch {
-    return written(number, ...others); // "undefined", for example
+    return others.length ? written(number, ...others) : `${number}`; // "undefined" is no language, for example
   }
 }
 

@@ -302,9 +302,10 @@ const isRight = ([name, value]) => NAME.test(name) && (/string|boolean/.test(typ
  */
 export function onPath(look, signal) {
   try {
-    return /** @type {any} */ (self).navigation.addEventListener("currententrychange", look, { signal });
+    const { navigation } = /** @type {any} */ (self);
+    if (navigation.currentEntry) return navigation.addEventListener("currententrychange", look, { signal });
   } catch {
-    // It is missing or forbidden.
+    // It is missing or forbidden. An element of the page may have its name.
   }
   for (const name of ["popstate", MOVED]) addEventListener(name, look, { signal });
   const calls = /** @type {any} */ (history);
@@ -317,7 +318,7 @@ export function onPath(look, signal) {
       };
       calls[name][MOVED] = true;
     } catch {
-      // The same: such a page cannot change its path.
+      // The same: changes of its path are not seen.
     }
   }
 }

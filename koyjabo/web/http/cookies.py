@@ -8,7 +8,7 @@ from flask import Flask, Response, current_app, request
 
 ALWAYS_SECURE = "koyjabo.cookies_are_secure"
 HOST_PREFIX = "__Host-"
-INSECURE_ORIGIN = re.compile(r"http://(?!(127\.[\d.]+|\[::1\]|([^:]+\.)?localhost)(:|$))")
+INSECURE_ORIGIN = re.compile(r"http://(?!(127\.[\d.]+|\[::1\]|([^:]+\.)?localhost|[^:]+\.onion)(:|$))")
 """The origin of a page whose browser drops secure cookies (W3C Secure Contexts, 3.1)."""
 
 
@@ -30,10 +30,11 @@ def get(name: str) -> str:
 
 
 def are_lost() -> bool:
-    """Whether the sending page's browser drops the cookies of the response. A server behind a proxy only learns this
-    from the browser.
+    """Whether the sending page's browser drops the cookies of the response. Behind a proxy, only the browser's `Origin`
+    says so.
     """
-    return current_app.extensions[ALWAYS_SECURE] and bool(INSECURE_ORIGIN.match(request.headers.get("Origin", "")))
+    is_insecure = INSECURE_ORIGIN.match(request.headers.get("Origin", "")) and not request.is_secure
+    return current_app.extensions[ALWAYS_SECURE] and bool(is_insecure)
 
 
 def put(response: Response, name: str, value: str, max_age_s: int, httponly: bool = True) -> None:

@@ -69,7 +69,7 @@ class Tokens:
         options: Any = {"require": REQUIRED_CLAIMS, "verify_exp": False, "verify_iat": False}
         for secret in self._secrets:
             with suppress(jwt.PyJWTError, ValueError, TypeError):
-                return _claims(jwt.decode(text, secret, [ALGORITHM], options, leeway=CLAIM_LEEWAY_S))
+                return _claims(jwt.decode(text, secret, [ALGORITHM], options))
         raise InvalidToken
 
 

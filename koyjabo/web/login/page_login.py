@@ -124,13 +124,13 @@ def require_panel() -> Account:
     return account
 
 
-def check_origin() -> None:
-    """Check the origin of a form that needs no login, so that another site cannot log its visitors in, and that the
-    login is not lost. Raises WrongCsrfToken.
+def check_origin(logs_in: bool = True) -> None:
+    """Check the origin of a form that needs no login, so that another site cannot log its visitors in, and that a form
+    that `logs_in` does not lose the login. Raises WrongCsrfToken.
     """
     if not current()[Origins].trusts(request):
         raise WrongCsrfToken(FOREIGN_FORM)
-    if cookies.are_lost():
+    if logs_in and cookies.are_lost():
         raise WrongCsrfToken(INSECURE_FORM)
 
 

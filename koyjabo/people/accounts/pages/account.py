@@ -118,7 +118,7 @@ def forgot_password() -> Response:
 @bp.post("/forgot-password")
 def do_forgot_password() -> Response:
     """Email a link. Redirects to the same page for every email address."""
-    page_login.check_origin()
+    page_login.check_origin(logs_in=False)
     form = Form(PasswordResetBody)
     body = form.read()
     if body is None:
