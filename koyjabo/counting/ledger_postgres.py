@@ -64,11 +64,11 @@ statements prepared before a migration go on.
 """
 
 LOOKED_UP_WITH_SITE = "LEFT JOIN LATERAL (SELECT {}) r ON c.scope = 'site'"
-"""A `join`, after which the site's row ends with more columns."""
+"""A `join` that adds columns to the site's row."""
 
 # A subquery per key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the order
 # of the keys, so the array has one element for each, such as "[4001, 3]+user" or "". One array for visits and visitors
-# takes two thirds of the time of two arrays. `txid_current()` is free here: the locks have already given the transaction
+# takes two thirds of the time of two. `txid_current()` is free here: the locks have already given the transaction
 # its number.
 POSTGRES_LOOK_UP_VISITS = f"""
 txid_current(), {SERVER_NAME}, ARRAY(
