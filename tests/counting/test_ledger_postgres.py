@@ -24,7 +24,7 @@ from koyjabo.base.database import postgres as postgres_module
 from koyjabo.base.models import SITE, Scope
 from koyjabo.communities.communities import open_counter
 from koyjabo.counting import ledger_sqlite
-from koyjabo.counting.ledger_postgres import PostgresStore
+from koyjabo.counting.ledger_postgres import STATEMENTS, PostgresStore
 from koyjabo.counting.ledger_sqlite import SqliteStore
 from koyjabo.counting.ledger_store import open_store
 from koyjabo.counting.records import NewVisit
@@ -184,6 +184,24 @@ def test_a_visit_counts_once_although_its_connection_has_lost_the_prepared_state
             if ordinal < 3:
                 with ledger._link.connection().cursor() as cursor:
                     cursor.execute("DEALLOCATE ALL")
+
+
+def test_a_visit_counts_after_a_migration_changed_the_type_of_a_column(postgres_site):
+    with ledger_of(postgres_site) as ledger:
+        ledger.commit(visits_of(postgres_site, "ayesha", "1"))
+        postgres_site.rows("ALTER TABLE visits ALTER COLUMN place TYPE varchar(300)")
+        (receipt,) = ledger.commit(visits_of(postgres_site, "ayesha", "2"))
+        assert receipt.ordinal == 2
+
+
+def test_connections_in_two_time_zones_have_the_same_name_for_their_server(postgres_database):
+    texts = set()
+    for zone in ("UTC", "Asia/Dhaka"):
+        with closing(psycopg2.connect(postgres_database.url)) as connection, connection.cursor() as cursor:
+            cursor.execute(f"SET timezone = '{zone}'; {STATEMENTS.prepare}")
+            cursor.execute("SELECT statement FROM pg_prepared_statements WHERE name LIKE '%look_up'")
+            texts.add(cursor.fetchone())
+    assert len(texts) == 1
 
 
 RESTORED = "0b9a6b2e-0000-4000-8000-000000000001"

@@ -71,6 +71,14 @@ def test_the_first_update_has_all_pages_and_later_updates_have_only_changed_numb
     assert next_numbers(page, 3) == {paths[0]: 2}
 
 
+def test_a_path_with_half_a_character_gets_the_number_of_its_page(server, page):
+    """JSON can escape half of a pair of surrogates, which UTF-8 cannot."""
+    path = f"/posts/{page.kind}"
+    assert list(numbers(page.watch(f"{path}\ud83d")).values()) == [0]
+    server.register("a", page=f"{path}\ufffd")
+    assert next_numbers(page, 1) == {f"{path}\ufffd": 1}
+
+
 def test_a_new_list_replaces_the_earlier_list_and_an_invalid_list_changes_nothing(server, page):
     kept, left = f"/posts/kept-{page.kind}", f"/posts/left-{page.kind}"
     page.watch(left)
