@@ -27,6 +27,14 @@ MONITOR = """
 }
 """
 
+PROTOTYPE = """
+() => {
+  const list = (array) => `[${array.map((one) => JSON.stringify(one)).join(", ")}]`;
+  Array.prototype.toJSON = function () { return list(this); };
+}
+"""
+"""Prototype.js before version 1.7 changes the JSON of arrays."""
+
 USED = """
 async ([url, ids]) => {
   const { KoyJabo } = await import(url);
@@ -105,6 +113,18 @@ def stored(site, who: str) -> list[tuple]:
     """Name, path and properties of a visitor's events."""
     rows = site.database.rows(f"SELECT name, page, props FROM events WHERE visitor_id = '{who}' ORDER BY id")
     return [(name, path, json.loads(props or "{}")) for name, path, props in rows]
+
+
+def test_events_and_page_numbers_are_right_where_prototype_js_changes_the_json_of_arrays(host_page, site):
+    site.register("somebody", page="/views/prototype")
+    host_page.evaluate(PROTOTYPE)
+    begin_live(host_page, site)
+    host_page.evaluate("void koyjabo.pages(['/views/prototype'], ([one]) => { window.views = one.views; })")
+    host_page.wait_for_function("window.views === 1")
+    with host_page.expect_response("**/api/events") as response:
+        host_page.evaluate("koyjabo.track('pageview', {}, '/views/prototype')")
+    assert response.value.json() == {"accepted": 1, "duplicates": 0}
+    host_page.wait_for_function("window.views === 2")
 
 
 def test_events_are_counted_with_their_properties_and_sent_50_at_a_time(host_page, site):

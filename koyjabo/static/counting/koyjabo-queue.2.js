@@ -150,6 +150,14 @@ async function forget(...entries) {
 }
 
 /**
+ * JSON of a value. Arrays are arrays in it, even on pages where Prototype.js gives them a `toJSON`.
+ * @param {unknown} value
+ */
+const json = (value) => JSON.stringify(value, /** @this {any} */ function (name, other) {
+  return Array.isArray(this[name]) ? this[name] : other;
+});
+
+/**
  * The first entry and the events of the same visit that follow it, as many as fit into one request. Anonymous events
  * never share a request with others.
  * @param {Entry[]} entries
@@ -157,7 +165,7 @@ async function forget(...entries) {
 function first(entries, most = MOST) {
   const [{ visit, body }] = entries;
   let end = 0, room = MAX_BYTES;
-  do room -= new Blob([JSON.stringify(entries[end].body)]).size;
+  do room -= new Blob([json(entries[end].body)]).size;
   while (++end < most && visit && entries[end]?.visit === visit && entries[end].body.anonymous === body.anonymous && room > 0);
   return entries.slice(0, end);
 }
@@ -177,7 +185,7 @@ function waited(id) {
 function written(entries) {
   const [{ id, visit, body }] = entries;
   const more = visit ? { events: entries.flatMap(({ body }) => body.events) } : { waitedMs: waited(id) };
-  return JSON.stringify({ ...body, ...more });
+  return json({ ...body, ...more });
 }
 
 /** @param {Entry[]} entries  @param {AbortSignal} [signal] */
@@ -238,7 +246,7 @@ function store() {
 export function keep(entry) {
   if (isClosed) return;
   try {
-    area[key(entry.id)] = JSON.stringify(entry);
+    area[key(entry.id)] = json(entry);
   } catch {
     unnoted.set(key(entry.id), entry); // the storage is full
     store();
