@@ -96,6 +96,7 @@ def test_the_first_page_disappears_when_the_reports_appear(site):
         site.register(f"visitor{number}", visitId="1")
     visit(site, Origin="https://shop.example")
     wait_until(lambda: is_seen(site), "the host is stored")
+    site.time.pass_(minutes=1)
     for number in range(39):
         site.register(f"visitor{number}", visitId="2")
     assert (first_page(admin), REPORTS in admin.get("/admin/")) == ("seen", False)
