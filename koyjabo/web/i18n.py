@@ -217,7 +217,8 @@ def age(at_ms: int, pattern: str = MINUTE_FORMAT) -> Markup:
     the age in ms, so the browser's clock does not matter. `title` has the seconds and the zone. With an empty pattern,
     the time replaces the age after `data-until`, an hour in ms.
     """
-    element = '<time datetime="{}" data-age="{}"' + (' data-until="3600000"' if not pattern else "") + ' title="{}">{}</time>'
+    until = "" if pattern else ' data-until="3600000"'
+    element = f'<time datetime="{{}}" data-age="{{}}"{until} title="{{}}">{{}}</time>'
     age_ms = current().clock.now_ms() - at_ms
     return Markup(element).format(iso(at_ms), age_ms, exact(at_ms), _local(at_ms, pattern))
 

@@ -113,7 +113,8 @@ class History:
                 communities.members.set_role(OPERATOR, self._ids[member.community], account.id, member.role)
             else:
                 (plan,) = (community for community in COMMUNITIES if community.name == member.community)
-                values = {**plan._asdict(), "count_anonymous": True, "public_count": plan.is_open, "members_see_online": True}
+                values = {**plan._asdict(), "count_anonymous": True, "public_count": plan.is_open}
+                values["members_see_online"] = True
                 del values["people"]
                 self._ids[plan.name] = communities.directory.create(account, values).community.id
             self._services[Reports].convert(account.id, member.id)

@@ -19,7 +19,7 @@ from .page_address import PageAddress
 from .view_plan import ALL_CITIES, ALL_COUNTRIES, ViewPlan
 
 MIN_HOURS = 3
-"""Hours with visits from which they are compared."""
+"""How many hours with visits make the card of times useful."""
 
 
 class ViewResults:

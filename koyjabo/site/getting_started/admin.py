@@ -59,7 +59,10 @@ def change_step(step: str) -> Response:
     )
     current()[GettingStarted].hide(me(), step, is_hidden)
     if step == BROWSER_STEP and "not_counted" in request.form:
-        text = N_("This browser is not counted on this site. For your other pages, see docs/evidence.md#leave-out-your-own-visits.")
+        text = N_(
+            "This browser is not counted on this site. For your other pages, see "
+            "docs/evidence.md#leave-out-your-own-visits."
+        )
         return done(text, shown_on)
     undo = Undo(url_for("panel_getting_started.change_step", step=step), {"state": "shown"})
     return done(N_("Done, for all admins."), shown_on, undo=undo) if is_hidden else redirects.to(shown_on)
