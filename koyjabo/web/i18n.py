@@ -18,7 +18,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from koyjabo.base.core.clock import iso
+from koyjabo.base.core.clock import DAY_MS, iso
 from koyjabo.base.core.i18n import LANGUAGE_DIGITS, LANGUAGES, Filled, name_in
 from koyjabo.base.network import location_names
 from koyjabo.base.network.location_names import OTHER_LOCATIONS, UNKNOWN_LOCATION
@@ -214,14 +214,18 @@ def exact(at_ms: int) -> str:
 
 def age(at_ms: int, pattern: str = MINUTE_FORMAT) -> Markup:
     """A time in the format `pattern` as a `<time>` element, which parts/ages.js turns into "12 s ago". `data-age` is
-    the age in ms, so the browser's clock does not matter. `title` has the seconds and the zone.
+    the age in ms, so the browser's clock does not matter. `title` has the seconds and the zone. With an empty pattern,
+    the time replaces the age after `data-until`, an hour in ms.
     """
-    element = '<time datetime="{}" data-age="{}" title="{}">{}</time>'
+    until = "" if pattern else ' data-until="3600000"'
+    element = f'<time datetime="{{}}" data-age="{{}}"{until} title="{{}}">{{}}</time>'
     age_ms = current().clock.now_ms() - at_ms
     return Markup(element).format(iso(at_ms), age_ms, exact(at_ms), _local(at_ms, pattern))
 
 
 def _local(at_ms: int, pattern: str) -> str:
+    """A time in TIMEZONE. An empty pattern has the time of day, and after a day the date."""
+    pattern = pattern or ("HH:mm" if current().clock.now_ms() - at_ms < DAY_MS else "d MMM, HH:mm")
     local = datetime.fromtimestamp(at_ms / 1000, current().clock.zone).replace(tzinfo=None)
     return _time(local, pattern)
 

@@ -1,5 +1,7 @@
 """The mark of a site in a real browser."""
 
+from pages import expect
+
 RUN = "document.documentElement.id = 'ran'"
 MARK = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle r="9"/><script>{RUN}</script></svg>"""
 
@@ -33,3 +35,17 @@ def test_the_form_shows_how_the_site_will_look_before_it_is_saved(admin_tab):
     assert look.locator("[data-name]").text_content() == "Carnet"
     admin_tab.set_input_files("#mark", {"name": "mark.svg", "mimeType": "image/svg+xml", "buffer": MARK.encode()})
     look.locator("img[src^='data:']").wait_for()
+
+
+def test_the_offer_of_bangla_follows_a_typed_name_until_it_is_chosen(admin_tab):
+    admin_tab.goto("/admin/server?edit=name")
+    name, offer = admin_tab.get_by_label("Name", exact=True), admin_tab.get_by_label("Offer Bangla")
+    usual = name.input_value()
+    expect(offer).to_have_value("1")
+    name.fill("Le Blog")
+    expect(offer).to_have_value("0")
+    name.fill(usual)
+    expect(offer).to_have_value("1")
+    offer.select_option("0")
+    name.fill(usual)
+    expect(offer).to_have_value("0")

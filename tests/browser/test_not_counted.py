@@ -1,5 +1,7 @@
 """Visitors who do not want to be remembered or counted, and visitors whose data is erased."""
 
+import re
+
 import pytest
 from pages import expect, freeze, live, log_in, sent_by, visit, wait_for
 from stored import keys_of
@@ -18,7 +20,7 @@ opening.onsuccess = () => { window.connection = opening.result; };
 
 def test_a_browser_is_not_counted_while_the_switch_of_a_page_is_on(device, site, karim):
     page = live(device.open())
-    page.get_by_text("Do not count me").click()
+    page.locator("[data-counting] summary").click()
     page.get_by_label("Do not count this browser").check()
     ask(page)
     expect(status(page)).to_have_text(ERASED)
@@ -42,6 +44,12 @@ def test_the_page_server_turns_counting_off_in_the_browser_or_shows_that_it_is(a
     step.get_by_role("button", name="Do not count").click()
     expect(step).to_have_count(0)
     assert admin_tab.evaluate("localStorage.getItem('koyjabo.doNotCount')") == "1"
+    expect(admin_tab.locator(".toast a")).to_have_attribute("href", re.compile("#leave-out-your-own-visits$"))
+    box = admin_tab.locator("#browser").get_by_label("Do not count this browser")
+    expect(box).to_be_checked()
+    box.uncheck()
+    assert admin_tab.evaluate("localStorage.getItem('koyjabo.doNotCount')") is None
+    box.check()
     site.database.rows("DELETE FROM starting_steps WHERE step = 'browser'")
     visit(admin_tab, "/admin/server")
     expect(step).to_have_count(0)

@@ -49,6 +49,7 @@ def test_a_founder_is_online_on_the_first_page_of_the_community(readers):
     readers["outsider"].send("/communities/new", name="Ferry")
     path = readers["outsider"].location
     pages = [readers["outsider"].get(path) for _ in range(2)]
+    assert re.search(r"since <time datetime=[^>]*>\d\d:\d\d</time>", pages[0])
     assert [page.count("data-person=") for page in pages] == [1, 0]  # this reader opens no socket
 
 
@@ -96,6 +97,12 @@ def test_the_page_of_an_empty_community_names_the_last_member_only_to_moderators
         "member": False,
         "outsider": False,
     }
+
+
+def test_a_member_who_sees_no_names_reads_why(readers, cast):
+    community = cast.kept_community()
+    shown = {who: 'class="unnamed' in readers[who].get(path_of(community)) for who in ("member", "moderator")}
+    assert shown == {"member": True, "moderator": False}
 
 
 def test_a_communitys_page_counts_and_offers_to_leave_only_for_members(readers, cast):

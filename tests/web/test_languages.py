@@ -1,5 +1,7 @@
 """Pages in the visitor's language and theme: words, digits, and the format of numbers and times."""
 
+import re
+
 import pytest
 from support.application.site import site_fixture
 
@@ -46,6 +48,13 @@ def test_a_time_is_local_and_in_the_format_of_the_language(site):
     moment = written(site, i18n.moment, 1_765_860_518_412)
     assert moment[0] == '<time datetime="2025-12-16T04:48:38.412Z">16 Dec 2025, 10:48</time>'
     assert "১৬ ডিসেম্বর ২০২৫, ১০:৪৮" in moment[1]
+
+
+def test_a_time_in_a_list_has_no_date_for_a_day(site):
+    now_ms = site.services.clock.now_ms()
+    times = [written(site, lambda ms: i18n.age(ms, ""), now_ms - hours * 3_600_000)[0] for hours in (2, 25)]
+    assert [bool(re.search(r" data-until=.*>\d\d:\d\d</time>", time)) for time in times] == [True, False]
+    assert re.search(r">\d+ \w{3}, \d\d:\d\d</time>", times[1])
 
 
 def written(site, write, value) -> list[str]:

@@ -114,6 +114,7 @@ class History:
             else:
                 (plan,) = (community for community in COMMUNITIES if community.name == member.community)
                 values = {**plan._asdict(), "count_anonymous": True, "public_count": plan.is_open}
+                values["members_see_online"] = True
                 del values["people"]
                 self._ids[plan.name] = communities.directory.create(account, values).community.id
             self._services[Reports].convert(account.id, member.id)

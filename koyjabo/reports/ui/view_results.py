@@ -18,6 +18,9 @@ from .map_dots import Dot
 from .page_address import PageAddress
 from .view_plan import ALL_CITIES, ALL_COUNTRIES, ViewPlan
 
+MIN_HOURS = 3
+"""How many hours with visits make the card of times useful."""
+
 
 class ViewResults:
     """The results of the parts that `draws` names, all read at the first use from one snapshot. Labels are in
@@ -111,8 +114,13 @@ class ViewResults:
         return self.values(CITY_NAME) if self.dots else self.values(*ALL_COUNTRIES)
 
     def is_empty(self, card: Card) -> bool:
-        """Whether a card is known to have no value, so that it is hidden."""
-        return not self.plan.by and self.draws(card.name) and not self[self.plan.value_request(card)]
+        """Whether a card is known to have no value, or visits in fewer than MIN_HOURS, so that it is hidden."""
+        if self.plan.by or not self.draws(card.name):
+            return False
+        if self.tab(card) == "hour":
+            lines = [line for line in self.values("hour").lines if line.number]
+            return len(lines) < MIN_HOURS and not any(line.is_chosen for line in lines)
+        return not self[self.plan.value_request(card)]
 
     def values(self, dimension: str, limit: int | None = None, offset: int = 0) -> Values:
         plan = self.plan

@@ -11,6 +11,7 @@ FILLS = {
     "people.audit.log:ACTION_LABELS": "getting_started:STEP_ACTIONS",
     "web.pages.page_parts:PAGE_PARTS": "admin:STEP_PARTS",
     "web.panel.server_page:FIRST_STEPS": "admin:OWN_STEPS",
+    "web.panel.server_page:SERVER_ROWS": "admin:STEP_ROWS",
     "web.panel.server_page:OPEN_STEPS": "admin:MISSING_STEPS",
     "site.panel.connect:FIRST_HOSTS": "admin:SEEN_HOSTS",
     "site.panel.overview:PAGES_INSTEAD": "admin:STEP_PAGES_INSTEAD",

@@ -22,7 +22,7 @@ from koyjabo.web.pages.flash import Undo, done
 from koyjabo.web.pages.page_parts import PagePart
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me, page
-from koyjabo.web.panel.server_page import FirstStep
+from koyjabo.web.panel.server_page import FirstStep, ServerRow
 from .getting_started import BROWSER_STEP, PAGE_STEP, GettingStarted
 
 bp = panel_blueprint("getting_started")
@@ -59,7 +59,10 @@ def change_step(step: str) -> Response:
     )
     current()[GettingStarted].hide(me(), step, is_hidden)
     if step == BROWSER_STEP and "not_counted" in request.form:
-        text = N_("This browser is not counted on this site. For your other pages, see “Own visits” in the documents.")
+        text = N_(
+            "This browser is not counted on this site. For your other pages, see "
+            "docs/evidence.md#leave-out-your-own-visits."
+        )
         return done(text, shown_on)
     undo = Undo(url_for("panel_getting_started.change_step", step=step), {"state": "shown"})
     return done(N_("Done, for all admins."), shown_on, undo=undo) if is_hidden else redirects.to(shown_on)
@@ -105,8 +108,15 @@ OWN_STEPS = {
     "person": FirstStep(8, "getting_started/person.html", read=_invited_admin),
     "app": FirstStep(9, "getting_started/app.html", N_("Set up")),
     "second_factor": FirstStep(9, "getting_started/two_step.html"),
-    "browser": FirstStep(10, "getting_started/browser.html"),
+    "browser": FirstStep(10, "getting_started/browser.html", N_("Do not count")),
 }
+
+
+class BrowserRow(ServerRow):
+    template, after, is_for_admins = "getting_started/browser.html", "site", True
+
+
+STEP_ROWS = {"browser": BrowserRow()}
 MISSING_STEPS = {"missing": missing}
 STEP_PARTS = {
     "getting_started/overview.html": PagePart("overview", lambda: {"first": g.first_page}),

@@ -60,14 +60,15 @@ class GettingStarted:
 
     def first_page(self, account: Account, total: int) -> StoredStep | None:
         """The first page on another host that has counted a visit, or an empty step before that. None for accounts that
-        are not site admins, and once the step is over: the page is hidden, known for FIRST_DAY_MS, followed by
-        MAX_FIRST_VISITS in `total`, or never came although the site is in use or other pages have visits.
+        are not site admins, and once the step is over: the page is hidden, known for FIRST_DAY_MS or since before
+        Overview has reports, followed by MAX_FIRST_VISITS in `total`, or never came although the site is in use or
+        other pages have visits.
         """
         if not account.is_admin:
             return None
         page = self._step(PAGE_STEP)
         if page.done_ms is not None:
-            is_new = self._clock.now_ms() < page.done_ms + FIRST_DAY_MS
+            is_new = self._clock.now_ms() < page.done_ms + FIRST_DAY_MS and not self._has_reports_since(page.done_ms)
             if is_new and page.ordinal is not None and total < page.ordinal + MAX_FIRST_VISITS:
                 location = self._database.read(queries.location, page.ordinal, page.done_ms)
                 return page._replace(host=page.host and shown_host(page.host), location=location)
@@ -77,13 +78,19 @@ class GettingStarted:
 
     def first_day(self, total: int) -> FirstDay | None:
         """The state of the first day; None before the first visit, and once the day is over."""
-        visits, first_ms, day = self._database.read(queries.beginning, MAX_FIRST_VISITS)
+        visits, first_ms, _, day = self._database.read(queries.beginning, MAX_FIRST_VISITS)
         now_ms = self._clock.now_ms()
         left_ms = first_ms + FIRST_DAY_MS - now_ms if first_ms is not None else 0
         if left_ms <= 0 or visits >= MAX_FIRST_VISITS or (day and day < shifted(self._clock.today(), -1)):
             return None
         earlier = total - visits
         return FirstDay(earlier, earlier + MAX_FIRST_VISITS, left_ms)
+
+    def _has_reports_since(self, at_ms: int) -> bool:
+        """Whether the first day has ended after a time."""
+        visits, first_ms, last_ms, _ = self._database.read(queries.beginning, MAX_FIRST_VISITS)
+        ends_ms = last_ms if visits >= MAX_FIRST_VISITS else (first_ms or 0) + FIRST_DAY_MS
+        return at_ms < (ends_ms or 0) <= self._clock.now_ms()
 
     def seen_on(self) -> str:
         """The host of the first page on another host that has counted a visit, or ""."""

@@ -41,6 +41,7 @@ class StoredStep(NamedTuple):
 class Beginning(NamedTuple):
     visits: int  # at most the number that was read
     first_ms: int | None  # of the first visit; None without visits
+    last_ms: int | None  # of the last of these visits
     first_day: str | None  # of the first day with visits
 
 
@@ -73,9 +74,10 @@ def has_other_page(session: Session) -> bool:
 def beginning(session: Session, most: int) -> Beginning:
     """The site's first visits, up to `most`."""
     first = select(Visit.at_ms).order_by(Visit.id).limit(most).subquery()
-    visits, first_ms = session.execute(select(func.count(), func.min(first.c.at_ms)).select_from(first)).one()
+    sums = func.count(), func.min(first.c.at_ms), func.max(first.c.at_ms)
+    visits, first_ms, last_ms = session.execute(select(*sums).select_from(first)).one()
     day = session.scalar(select(func.min(DailyVisits.day)).where(DailyVisits.scope == SITE))
-    return Beginning(visits, first_ms, day)
+    return Beginning(visits, first_ms, last_ms, day)
 
 
 def site_facts(session: Session, account_id: str, today: str) -> SiteFacts:

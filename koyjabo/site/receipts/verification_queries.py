@@ -34,9 +34,11 @@ class Verification(NamedTuple):
 
 
 def verification(session: Session) -> Verification:
-    record, recounted = backup_record_queries.verified(session), _recounted(session)
-    if record is None:
+    recounted, verified = _recounted(session), backup_record_queries.verified(session)
+    records = (*audit.newest(session, (RESTORE_ACTION,), 1), *([verified] if verified else []))
+    if not records:
         return Verification(recounted)
+    record = max(records, key=lambda record: record.at_ms)
     backup = VerifiedBackup(record.at_ms, record.details["total"])
     if recounted is None or recounted.at_ms < backup.at_ms:
         recounted = LastRecount(backup.at_ms, 0)

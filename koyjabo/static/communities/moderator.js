@@ -7,7 +7,6 @@ import { Announcer, find, write } from "../webkit/page.js";
 import { connection } from "../webkit/connection.js";
 import { written } from "../webkit/figures.js";
 import { isLookedAt } from "../webkit/live.js";
-import "../webkit/parts/ages.js";
 
 const REST_MS = 2_000; // between two requests, without a search
 const REST_OF_EACH_MS = 1; // plus this for each person found, so that a large crowd costs no more

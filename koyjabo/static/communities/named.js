@@ -3,12 +3,14 @@
 import { arrivals, hasCome, merge, tick } from "./people.js";
 import { followers } from "./community.js";
 import { phrases } from "./inside.js";
-import { Announcer, find, write } from "../webkit/page.js";
-import { written } from "../webkit/figures.js";
-import { ago } from "../webkit/parts/ages.js";
+import { Announcer, find, offered, write } from "../webkit/page.js";
+import { locale, written } from "../webkit/figures.js";
 
 const TICK_MS = 1_000;
 
+/** @type {Intl.DateTimeFormatOptions} */
+const PARTS = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: phrases.zone };
+const clock = offered(() => new Intl.DateTimeFormat(locale, PARTS), { format: (/** @type {number} */ ms) => new Date(ms).toLocaleString(locale, PARTS) });
 const announcer = new Announcer();
 let aheadMs = 0; // how far the server's clock is ahead
 let askedMs = 0;
@@ -41,11 +43,9 @@ function row({ user_id, name, since }, nowMs) {
   item.toggleAttribute("data-came", hasCome(sinceMs, nowMs));
   write(/** @type {Element} */ (item.querySelector(".avatar")), initials(name));
   write(/** @type {Element} */ (item.querySelector("strong")), name);
-  const time = /** @type {HTMLTimeElement} */ (item.querySelector("time")), ageMs = Math.max(0, nowMs - sinceMs);
+  const time = /** @type {HTMLTimeElement} */ (item.querySelector("time"));
   time.dateTime = since;
-  time.dataset.age = String(ageMs);
-  time.removeAttribute("title");
-  write(time, ago(ageMs / 1_000));
+  write(time, clock.format(sinceMs));
   return item;
 }
 

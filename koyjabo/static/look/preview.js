@@ -1,4 +1,5 @@
-/* Shows in the form *Name* how the site will look. A late answer about colours does not replace a later one. */
+/* Shows in the form *Name* how the site will look. A late answer about colours does not replace a later one. Until it is
+   chosen, whether to offer Bangla follows the name, as `speaks_bangla` does. */
 
 import { find, write } from "../webkit/page.js";
 
@@ -9,6 +10,14 @@ let newest = 0;
 
 /** @param {string} name */
 const field = (name) => /** @type {HTMLInputElement | null} */ (form.querySelector(`[name=${name}]:not([type=checkbox])`));
+
+/** @param {Event} event */
+function follow({ target }) {
+  const bangla = /** @type {HTMLSelectElement | null} */ (form.querySelector("#site_bangla"));
+  const name = field("site_name");
+  if (target === bangla) form.removeEventListener("input", follow);
+  else if (bangla && name) bangla.value = name.value === name.defaultValue || field("site_name_bn")?.value || field("site_sentence_bn")?.value ? "1" : "0";
+}
 
 async function show() {
   const [name, sentence, colour] = ["site_name", "site_sentence", "site_colour"].map(field);
@@ -35,5 +44,6 @@ function showMark() {
   reader.readAsDataURL(file);
 }
 
+if ("follows" in preview.dataset) form.addEventListener("input", follow);
 form.addEventListener("input", show);
 mark.addEventListener("change", showMark);

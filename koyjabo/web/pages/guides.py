@@ -39,6 +39,9 @@ MARKDOWN_MARKS = re.compile(
 )
 """What is not text in Markdown, such as the address of a link."""
 
+SETTING_CODE = re.compile(r"(?<=<code>)[A-Z0-9]+_[A-Z0-9_]+(?=</code>)")
+"""The name of a setting in a page."""
+
 SECTION_HEADING = re.compile(r"^#{2,3} (.+)$", re.MULTILINE)
 WORD = re.compile(r"[\w\u0981-\u09d7]+")
 """A word, in Bangla with its vowel signs, which are no letters in Unicode."""
@@ -277,8 +280,13 @@ def guide(name: str) -> Guide:
             if part.type == "link_open":
                 address = _address(str(part.attrGet("href")), name)
                 part.attrs = {"href": address} if address else {}
-    html = Markup(markdown.renderer.render(tokens, markdown.options, {}))
+    html = Markup(SETTING_CODE.sub(_breakable, markdown.renderer.render(tokens, markdown.options, {})))
     return Guide(_title(name), html, tuple(heading for heading in headings if heading.level in (2, 3)))
+
+
+def _breakable(name: re.Match[str]) -> str:
+    """A name that may break after each underscore."""
+    return name[0].replace("_", "_<wbr>")
 
 
 def _address(link: str, name: str) -> str:

@@ -70,6 +70,17 @@ def test_a_view_begins_with_the_days_that_exist_unless_its_link_has_a_range(sqli
         assert "29 Mar 2026 – 25 Apr 2026, compared with 1 Mar 2026 – 28 Mar 2026, 00:15" in words(page)
 
 
+def test_hours_are_shown_once_three_have_visits(sqlite_database):
+    with Site(sqlite_database.url, Time.at("2026-03-01T08:00:00+06:00")) as site:
+        reader, shown = panel(site), []
+        for hour in range(3):
+            site.register("ayesha", visitId=str(hour))
+            page = reader.get("/admin/?range=today")
+            shown.append(" hidden" not in re.search(r'<[^>]*id="insights-when"[^>]*>', page)[0])
+            site.time.pass_(hours=1)
+        assert shown == [False, False, True]
+
+
 def test_a_comparison_applies_to_the_links_of_its_page_but_not_to_later_pages(admin):
     page = admin.get(unescape(CHOICE.search(admin.get("/admin/?range=7d"))[1]))
     assert chosen(page) == {"year"}

@@ -90,6 +90,20 @@ def test_a_new_sites_list_of_visits_disappears_after_a_day_or_50_visits(site):
     assert REPORTS in admin.get("/admin/")
 
 
+def test_the_first_page_disappears_when_the_reports_appear(site):
+    admin = panel(site)
+    for number in range(9):
+        site.register(f"visitor{number}", visitId="1")
+    visit(site, Origin="https://shop.example")
+    wait_until(lambda: is_seen(site), "the host is stored")
+    site.time.pass_(minutes=1)
+    for number in range(39):
+        site.register(f"visitor{number}", visitId="2")
+    assert (first_page(admin), REPORTS in admin.get("/admin/")) == ("seen", False)
+    site.register("ayesha", visitId="2")
+    assert (first_page(admin), REPORTS in admin.get("/admin/")) == (None, True)
+
+
 def test_an_admin_hides_the_snippet_for_all_admins_and_shows_it_again(site):
     first, second = panel(site), panel(site, "nila")
     set_step(first, "page")

@@ -111,10 +111,10 @@ def test_the_receipt_shows_the_latest_recount_and_the_newest_verified_backup(sit
     assert recounts.verify(quiet).problems
     assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": False}
     with site.app.app_context():
-        by_operator._replace(at_ms=site.time.ms).entry("ledger.restore", LEDGER_SUBJECT).store(db.session)
+        by_operator._replace(at_ms=site.time.ms).entry("ledger.restore", LEDGER_SUBJECT, total=22_120).store(db.session)
         db.session.commit()
     assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": True}
-    assert receipt(site)["backup"] is None
+    assert receipt(site)["backup"] == {"verified_at": iso(site.time.ms - 5000), "total": 22_120}
     with site.app.app_context():
         by = by_operator._replace(at_ms=site.time.ms)
         by.entry("ledger.backup", LEDGER_SUBJECT, total=22_121, proven=True).store(db.session)

@@ -68,6 +68,10 @@ def test_a_snippet_has_a_copy_button_and_a_cell_names_its_column(site):
     assert '<td data-label="default"><code>total</code></td>' in page
 
 
+def test_the_name_of_a_setting_may_break_after_an_underscore(site):
+    assert "<code>GEOIP_<wbr>DATABASE</code>" in Reader(site).get("/docs/settings.md")
+
+
 def test_a_page_leaves_out_the_pictures_of_its_document():
     assert "images/" in (ROOT / "docs" / "insights.md").read_text()
     assert [name for name in paths() if re.search(r"images/|!<a|^<p>&lt;img", guide(name).html, re.MULTILINE)] == []

@@ -1,6 +1,6 @@
 /** Toasts: short messages at the bottom of the window, with an undo button if there is something to undo. */
 
-import { find, make, write } from "../page.js";
+import { find, make } from "../page.js";
 
 const SHOWN_MS = 6_000;
 const WITH_UNDO_MS = 12_000;
@@ -23,7 +23,7 @@ function button(label, act) {
   return made;
 }
 
-/** @param {string} text  @param {() => void} [undo]  called when the user undoes the action */
+/** @param {string | NodeListOf<Node>} text  @param {() => void} [undo]  called when the user undoes the action */
 export function toast(text, undo) {
   const words = make("p"), message = make("div", { class: "toast" }, words);
   if (undo) message.append(button(region.dataset.undo ?? "", undo));
@@ -31,7 +31,7 @@ export function toast(text, undo) {
   region.hidePopover?.();
   region.showPopover?.(); // above popovers opened in the meantime
   region.append(message);
-  write(words, text); // after adding it to the page, so that screen readers announce it
+  words.append(...(typeof text === "string" ? [text] : text)); // after adding it to the page, so that screen readers announce it
   removeLater(message, undo ? WITH_UNDO_MS : SHOWN_MS);
 }
 
@@ -43,7 +43,7 @@ function showOutcome() {
   if (form) region.append(form); // a form can only be submitted from within the page
   form?.toggleAttribute("hidden", true);
   outcome.remove();
-  toast(outcome.querySelector("p")?.textContent ?? "", form ? () => form.requestSubmit() : undefined);
+  toast(outcome.querySelector("p")?.childNodes ?? "", form ? () => form.requestSubmit() : undefined);
 }
 
 showOutcome();
