@@ -1,6 +1,6 @@
 """The mark of a site in a real browser."""
 
-from pages import expect
+from pages import expect, wait_for
 
 RUN = "document.documentElement.id = 'ran'"
 MARK = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle r="9"/><script>{RUN}</script></svg>"""
@@ -24,14 +24,12 @@ def test_a_mark_with_a_script_is_refused_and_shown_without_the_script(browser, a
 def test_the_form_shows_how_the_site_will_look_before_it_is_saved(admin_tab):
     admin_tab.goto("/admin/server?edit=name")
     look = admin_tab.locator(".look").first
-    before = look.evaluate("(look) => getComputedStyle(look).backgroundImage")
+    ground = "(look) => getComputedStyle(look).backgroundImage"
+    before = look.evaluate(ground)
     admin_tab.fill("#site_name", "Carnet")
     with admin_tab.expect_response("**/colours?*ff7700"):
         admin_tab.fill("#site_colour", "#ff7700")
-    admin_tab.wait_for_function(
-        "document.querySelector('[data-look]').style.getPropertyValue('--ground').includes('#ff7700')"
-    )
-    assert look.evaluate("(look) => getComputedStyle(look).backgroundImage") != before
+    wait_for(admin_tab, lambda: look.evaluate(ground) != before, "the preview has the new ground")
     assert look.locator("[data-name]").text_content() == "Carnet"
     admin_tab.set_input_files("#mark", {"name": "mark.svg", "mimeType": "image/svg+xml", "buffer": MARK.encode()})
     look.locator("img[src^='data:']").wait_for()

@@ -27,7 +27,7 @@ def test_the_pages_of_a_new_site_have_their_sentences(site, admin):
     server = text_of(admin, "/admin/server")
     assert "Koy Jabo · The app for bus, train and rickshaw riders in Bangladesh." in server
     assert "Page numbers Off: no page shows its views." in server
-    assert "Anonymise old visits After 30 days, they lose what leads to a person. Set in the environment" in server
+    assert "Anonymise old visits After 30 days, they lose what leads to a person. · Set in the environment" in server
 
 
 def test_a_shared_page_says_what_is_counted(site):

@@ -42,7 +42,7 @@ def many_files() -> Iterator[None]:
 
 
 def test_idle_connections_cost_little_memory_and_may_all_send_at_once(many_files, tmp_path):
-    count = 3 * AT_ONCE
+    count = 5 * AT_ONCE
     with changed_server(tmp_path, MAX_CONNECTIONS=count + 1) as server:
         server.resident()  # wait until everything is loaded
         server.allocated()
@@ -55,7 +55,8 @@ def test_idle_connections_cost_little_memory_and_may_all_send_at_once(many_files
                 connections += new
                 if len(connections) == AT_ONCE:  # the first ones fill shared caches
                     before = server.allocated()
-            assert (server.allocated() - before) / (count - AT_ONCE) < MAX_BYTES
+            # The worker's own tasks also allocate: wait until they are done, and share the rest among many connections.
+            wait_until(lambda: (server.allocated() - before) / (count - AT_ONCE) < MAX_BYTES, "each costs little")
             assert answers(connections) == count
             assert answers(connections) == count  # and they stay open
         wait_until(lambda: open_sockets(server.worker) < count // 10, "the server has closed them, too")
