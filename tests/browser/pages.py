@@ -214,5 +214,7 @@ def copied(page: Page) -> list[str]:
     listener = "addEventListener('copy', () => { window.copied = document.activeElement.value; })"
     page.evaluate(f"navigator.clipboard.writeText = () => Promise.reject(); {listener}")
     page.locator("[data-as-text] >> visible=true").click()
-    text: str = page.wait_for_function("window.copied").json_value()
+    # `wait_for_function` evaluates a text in the page, which our content policy refuses after its first try.
+    wait_for(page, lambda: page.evaluate("() => Boolean(window.copied)"), "the text is copied")
+    text: str = page.evaluate("() => window.copied")
     return text.split("\n")

@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
-from pages import PHONE, copied, expect, over, transferred, visit
+from pages import PHONE, copied, expect, over, transferred, visit, wait_for
 from support.application.site import Site, Time
 from support.programs.zone import ZONE
 
@@ -162,9 +162,7 @@ def test_a_page_printed_with_wide_margins_has_all_lists_and_the_whole_chart(admi
         expect(part).to_be_in_viewport(ratio=1)
     light = canvas.evaluate(BARS_COLOUR)
     admin_tab.emulate_media(media="screen", color_scheme="dark")
-    admin_tab.wait_for_function(
-        f"light => ({BARS_COLOUR})(document.querySelector('.chart canvas')) !== light", arg=light
-    )
+    wait_for(admin_tab, lambda: canvas.evaluate(BARS_COLOUR) != light, "the chart is dark")
     admin_tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert canvas.evaluate(BARS_COLOUR) == light
 
