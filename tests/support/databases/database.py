@@ -149,6 +149,7 @@ class PostgresDatabase:
         self.name = name
         self._server = server
         self._is_new = is_new
+        self._copies: list[PostgresDatabase] = []
 
     def begin(self) -> None:
         if self._is_new:
@@ -162,14 +163,19 @@ class PostgresDatabase:
         self.url, self._server = server.url_of(self.name), server
 
     def copy(self) -> PostgresDatabase:
-        return self._server.new_database(like=self.name)
+        self._copies.append(self._server.new_database(like=self.name))
+        return self._copies[-1]
 
     def remember(self) -> PostgresDatabase:
         with self._alone():
             return self.copy()
 
     def remove(self) -> None:
-        self._server.drop(self)
+        """Drop the database and its copies, unless their server has ended."""
+        for copy in self._copies:
+            copy.remove()
+        with suppress(psycopg2.OperationalError):
+            self._server.drop(self)
 
     def go_back(self, remembered: PostgresDatabase) -> None:
         with self._alone():
@@ -265,7 +271,7 @@ class PostgresDatabases:
         return PostgresDatabase(self, name, is_new=like == MIGRATED)
 
     def drop(self, database: PostgresDatabase) -> None:
-        self.execute(f"DROP DATABASE {database.name} WITH (FORCE)")
+        self.execute(f"DROP DATABASE IF EXISTS {database.name} WITH (FORCE)")
 
     def make_template(self) -> None:
         self.execute(f"CREATE DATABASE {MIGRATED}")
