@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cached_property
 
 import pytest
@@ -26,10 +27,8 @@ import pytest
 WORDS = {"c": "counts", "r": "refused", "w": "waits", "g": "goes without", "m": "means nothing", "-": ""}
 
 ANY = "*"
-"""Every surface or every distortion, in `says` and `reasons`. The entry that comes first applies."""
-
 Texts = dict[tuple[str, str], str]
-"""Texts by surface and distortion."""
+"""Texts by patterns of a surface and of a distortion, with `*` as in names of files. The first that fits applies."""
 
 
 @dataclass(frozen=True)
@@ -130,17 +129,9 @@ class Table:
         return pairs - self.absent
 
     def _cell(self, surface: str, distortion: str, place: str, is_quick: bool = False) -> Cell:
-        return Cell(
-            table=self.name,
-            surface=surface,
-            distortion=distortion,
-            place=place,
-            outcome=WORDS[self.letter_at(surface, distortion, place)],
-            says=text_of(self.says, surface, distortion),
-            why=text_of(self.reasons, surface, distortion),
-            test=self.test,
-            is_quick=is_quick,
-        )
+        outcome = WORDS[self.letter_at(surface, distortion, place)]
+        says, why = (text_of(texts, surface, distortion) for texts in (self.says, self.reasons))
+        return Cell(self.name, surface, distortion, place, outcome, says, why, self.test, is_quick)
 
     def _draw(self) -> list[tuple[str, str, str]]:
         """Give each cell the place whose pairs are in the fewest cells, then add cells for pairs that are in none."""
@@ -166,23 +157,18 @@ class Table:
         return [place for place in places if not self.absent & {(surface, place), (distortion, place)}]
 
     def _quick(self, filled: list[tuple[str, str]]) -> set[tuple[str, str]]:
+        """The first cell, or cells near the diagonal, which have most rows and columns in the fewest cells."""
         if not self.is_quick_in_each_row:
             return set(filled[:1])
+        rows, columns = self.surfaces, self.distortions
         seen: set[str] = set()
         quick = set()
-        for pair in sorted(filled, key=self._diagonal):
+        for pair in sorted(filled, key=lambda pair: (columns.index(pair[1]) - rows.index(pair[0])) % len(columns)):
             if not seen.issuperset(pair):
                 quick.add(pair)
                 seen.update(pair)
         return quick
 
-    def _diagonal(self, pair: tuple[str, str]) -> int:
-        """How far a cell is from the diagonal: cells on it have most rows and columns in the fewest cells."""
-        row, column = self.surfaces.index(pair[0]), self.distortions.index(pair[1])
-        return (column - row) % len(self.distortions)
-
 
 def text_of(texts: Texts, surface: str, distortion: str) -> str:
-    """The text of a cell: the first entry whose surface and distortion fit."""
-    keys = {(surface, distortion), (surface, ANY), (ANY, distortion), (ANY, ANY)}
-    return next((text for key, text in texts.items() if key in keys), "")
+    return next((text for key, text in texts.items() if all(map(fnmatchcase, (surface, distortion), key))), "")
