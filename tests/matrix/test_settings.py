@@ -27,7 +27,7 @@ from matrix import settings as table
 from matrix.settings import FOLDER, NEEDS, neighbours_value, rule_of
 from matrix.table import Cell
 
-PLACE = {"city": {"names": {"en": "Dhaka"}}, "autonomous_system_number": 1}
+PLACE = {"city": {"names": {"en": "Dhaka"}}, "country": {"iso_code": "BD"}, "autonomous_system_number": 1}
 ERROR = re.compile(r'class="error"[^>]*>([^<]*)<')
 
 
