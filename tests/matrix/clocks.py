@@ -63,21 +63,17 @@ TIME = Table(
     test="matrix/test_clocks.py::test_work_by_an_odd_clock_has_the_outcome_of_its_row",
     distortions=tuple(DISTORTIONS),
     rows="""
-    registering       c c c c c c c c c c c
-    today             c c c c c c c c c c c
-    reports           c c c c c c c c c c c
-    night's work      c c w w c c c c c w c
-    emails            c c c c c c c c c c c
-    backup            c c c c c c c c c c c
-    active visitors   m m m m m m m m m m m
-    leases            c c c c c c c c w c c
-    tokens            r r r r m m m m m r m
-    printed link      c c c c c c c c c c c
-    logins            m m r m m m m m m m m
-    codes             r r r m m m m m r r m
-    proofs            r r r m m m m m m r m
-    links             r m r m m m m m m r m
-    keys              r m r m m m m m m r m
+    registering, today, reports  c c c c c c c c c c c
+    night's work                 c c w w c c c c c w c
+    emails, backup               c c c c c c c c c c c
+    active visitors              m m m m m m m m m m m
+    leases                       c c c c c c c c w c c
+    tokens                       r r r r m m m m m r m
+    printed link                 c c c c c c c c c c c
+    logins                       m m r m m m m m m m m
+    codes                        r r r m m m m m r r m
+    proofs                       r r r m m m m m m r m
+    links, keys                  r m r m m m m m m r m
     """,
     says={
         ("tokens", "* behind"): "invalid_token",

@@ -7,84 +7,72 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Self
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from typing import Any
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+STOP_S = 0.05
 
 
-class Relay:
+class Relay(ThreadingTCPServer):
     """`received` has everything that the server has sent."""
+
+    daemon_threads, block_on_close = True, False
 
     def __init__(self, upstream: int, half_closes: bool = False) -> None:
         """With `half_closes`, the server sees the end of a client's connection right after its first request."""
-        self.received = b""
-        self._upstream, self._half_closes = upstream, half_closes
-        self._flows = threading.Event()
-        self._flows.set()
-        self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__(("127.0.0.1", 0), Connection)
+        self.upstream, self.half_closes, self.received = upstream, half_closes, b""
+        self.port: int = self.server_address[1]
+        self.flows = threading.Event()
+        self.flows.set()
+        self.pairs: list[tuple[socket.socket, socket.socket]] = []
+        threading.Thread(target=self.serve_forever, args=(STOP_S,), daemon=True).start()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._flows.set()
+    def __exit__(self, *_: Any) -> None:
+        self.shutdown()
+        self.server_close()
         self.cut()
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Pass nothing to the clients inside the block, like clients that do not read."""
-        self._flows.clear()
+        self.flows.clear()
         yield
-        self._flows.set()
+        self.flows.set()
 
-    def cut(self) -> None:
-        """End all connections at both ends."""
-        for pair in self._take():
-            for end in pair:
+    def cut(self, half: bool = False) -> None:
+        """End all connections at both ends. With `half`, only the server sees the end."""
+        pairs, self.pairs = self.pairs, []
+        for client, server in pairs:
+            for end in [server] if half else [client, server]:
                 with suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
+                    end.shutdown(socket.SHUT_WR if half else socket.SHUT_RDWR)
 
-    def half_close(self) -> None:
-        """Let the server see the end of all connections. The clients do not."""
-        for _, server in self._take():
-            with suppress(OSError):
-                server.shutdown(socket.SHUT_WR)
 
-    def _take(self) -> list[tuple[socket.socket, socket.socket]]:
-        taken, self._pairs = self._pairs, []
-        return taken
+class Connection(BaseRequestHandler):
+    server: Relay
+    request: socket.socket
 
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._upstream))
-                self._pairs.append((client, server))
-                for pass_on in (self._up, self._down):
-                    threading.Thread(target=pass_on, args=(client, server), daemon=True).start()
+    def handle(self) -> None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.server.upstream)) as upstream:
+            self.server.pairs.append((self.request, upstream))
+            threading.Thread(target=self.send_up, args=(upstream,), daemon=True).start()
+            while data := upstream.recv(1 << 16):
+                self.server.flows.wait()
+                self.server.received += data
+                self.request.sendall(data)
+            self.request.shutdown(socket.SHUT_RDWR)
 
-    def _up(self, client: socket.socket, server: socket.socket) -> None:
+    def send_up(self, upstream: socket.socket) -> None:
         sent = b""
         with suppress(OSError):
-            while data := client.recv(1 << 16):
-                server.sendall(data)
+            while data := self.request.recv(1 << 16):
+                upstream.sendall(data)
                 sent += data
-                if self._half_closes and is_whole(sent):
+                if self.server.half_closes and is_whole(sent):
                     break
-            server.shutdown(socket.SHUT_WR)
-
-    def _down(self, client: socket.socket, server: socket.socket) -> None:
-        with suppress(OSError), client, server:
-            while data := server.recv(1 << 16):
-                self._flows.wait()
-                self.received += data
-                client.sendall(data)
-            client.shutdown(socket.SHUT_RDWR)
+            upstream.shutdown(socket.SHUT_WR)
 
 
 def is_whole(sent: bytes) -> bool:

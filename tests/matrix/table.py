@@ -1,9 +1,10 @@
 """A table: surfaces down, distortions across, and in each cell what has to happen.
 
 A row of a table is text: the surface, two spaces, and one letter for each distortion. Several letters are
-outcomes at the places of a third axis, one for each.
+outcomes at the places of a third axis, one for each. Surfaces with the same letters may share a row.
 
     HOST        c c r r c -
+    PORT, PATH  r c r r c -
 
 | letter | outcome | the test of the cell asserts |
 | --- | --- | --- |
@@ -74,7 +75,7 @@ class Table:
 
     distortions: tuple[str, ...]
     rows: str
-    """Lines of a surface, two spaces or more, and for each distortion a letter, or one for each place."""
+    """Lines of surfaces, two spaces or more, and for each distortion a letter, or one for each place."""
 
     reasons: Texts = field(default_factory=dict)
     """Why a cell is empty, or why its outcome is not the obvious one."""
@@ -92,9 +93,9 @@ class Table:
         """The letters by surface and distortion."""
         letters = {}
         for line in filter(None, map(str.strip, self.rows.splitlines())):
-            surface, _, marks = line.partition("  ")
-            assert len(marks.split()) == len(self.distortions), f"{self.name}: {surface} has not one letter each"
-            letters |= {(surface, name): mark for name, mark in zip(self.distortions, marks.split(), strict=True)}
+            surfaces, _, marks = line.partition("  ")
+            for surface in surfaces.split(", "):
+                letters |= {(surface, name): mark for name, mark in zip(self.distortions, marks.split(), strict=True)}
         return letters
 
     @property
