@@ -82,5 +82,6 @@ TABLE = Table(
     places=PLACES,
     absent=frozenset((name, place) for name in ONLY_AT for place in PLACES if place not in ONLY_AT[name]),
     is_quick_in_each_row=True,
+    quick_places=("module", "home", "panel", "frame"),
 )
 INTERFACES = {surface: NAMES.get(surface, (surface,)) for surface in TABLE.surfaces}

@@ -18,7 +18,8 @@ outcomes at the places of a third axis, one for each. Surfaces with the same let
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -88,6 +89,9 @@ class Table:
     is_quick_in_each_row: bool = False
     """Whether `make test` runs one cell of each row and column, and not one of the whole table."""
 
+    quick_places: tuple[str, ...] = ()
+    """Places that `make test` prefers, the first most, because each other place costs a page."""
+
     @cached_property
     def letters(self) -> dict[tuple[str, str], str]:
         """The letters by surface and distortion."""
@@ -106,8 +110,7 @@ class Table:
     def cells(self) -> list[Cell]:
         """All cells that can be, in a place each, and more where a pair with a place would be in none."""
         drawn = self._draw()
-        pairs = [cell[:2] for cell in drawn]
-        quick = {pairs.index(pair) for pair in self._quick(pairs)}
+        quick = self._quick(drawn)
         return [self._cell(*cell, is_quick=number in quick) for number, cell in enumerate(drawn)]
 
     @property
@@ -116,8 +119,22 @@ class Table:
 
     def parameters(self) -> list[object]:
         """Values for `pytest.mark.parametrize("cell", …)`. All but the quick ones are `long`."""
-        long = pytest.mark.long(proved_by=self.test)
-        return [pytest.param(cell, id=cell.id, marks=() if cell.is_quick else long) for cell in self.cells]
+        return [pytest.param(cell, id=cell.id, marks=() if cell.is_quick else self.long) for cell in self.cells]
+
+    def pages(self, name_of: Callable[[Cell], str]) -> list[object]:
+        """Lists of cells as values. Quick cells with one name share a page, and are alone on `long` pages."""
+        shared: dict[str, list[Cell]] = defaultdict(list)
+        pages = []
+        for cell in self.cells:
+            name = name_of(cell) if cell.is_quick else ""
+            pages.append(pytest.param([cell], id=cell.id, marks=self.long if name or not cell.is_quick else ()))
+            if name:
+                shared[name].append(cell)
+        return [*(pytest.param(cells, id=f"quick-{name}") for name, cells in shared.items()), *pages]
+
+    @property
+    def long(self) -> pytest.MarkDecorator:
+        return pytest.mark.long(proved_by=self.test)
 
     def letter_at(self, surface: str, distortion: str, place: str) -> str:
         letters = self.letters[surface, distortion]
@@ -157,17 +174,23 @@ class Table:
         places = [place for place in self.places if self.letter_at(surface, distortion, place) != "-"]
         return [place for place in places if not self.absent & {(surface, place), (distortion, place)}]
 
-    def _quick(self, filled: list[tuple[str, str]]) -> set[tuple[str, str]]:
+    def _quick(self, drawn: list[tuple[str, str, str]]) -> set[int]:
         """The first cell, or cells near the diagonal, which have most rows and columns in the fewest cells."""
         if not self.is_quick_in_each_row:
-            return set(filled[:1])
-        rows, columns = self.surfaces, self.distortions
+            return {0}
+        rows, columns, preferred = self.surfaces, self.distortions, self.quick_places
+
+        def rank(number: int) -> tuple[int, int]:
+            surface, distortion, place = drawn[number]
+            order = preferred.index(place) if place in preferred else len(preferred)
+            return order, (columns.index(distortion) - rows.index(surface)) % len(columns)
+
         seen: set[str] = set()
         quick = set()
-        for pair in sorted(filled, key=lambda pair: (columns.index(pair[1]) - rows.index(pair[0])) % len(columns)):
-            if not seen.issuperset(pair):
-                quick.add(pair)
-                seen.update(pair)
+        for number in sorted(range(len(drawn)), key=rank):
+            if not seen.issuperset(drawn[number][:2]):
+                quick.add(number)
+                seen.update(drawn[number][:2])
         return quick
 
 
