@@ -21,19 +21,12 @@ NAME = re.compile(
 MEMBER = re.compile(r"navigator|AbortSignal|history\.(push|replace)State|document\.(hidden|prerendering)")
 """Members that browsers may lack. The others are as old as documents and histories."""
 
-START = """
-async (url) => {
-  const { KoyJabo } = await import(url);
-  window.koyjabo = new KoyJabo({ pageViews: true });
+START = """async (url) => {
+  window.koyjabo = new (await import(url)).KoyJabo({ pageViews: true });
   void window.koyjabo.start();
-}
-"""
-RETURN = """
-() => {
-  for (const type of ["visibilitychange", "offline", "online", "pageshow", "pagehide"])
-    for (const target of [document, window]) target.dispatchEvent(new Event(type));
-}
-"""
+}"""
+RETURN = """() => ["visibilitychange", "offline", "online", "pageshow", "pagehide"].forEach((type) =>
+  [document, window].forEach((target) => target.dispatchEvent(new Event(type))))"""
 """The events of a page that is left and shown again."""
 
 ELEMENT = f"<koyjabo-count views>{CONTENT}</koyjabo-count>"

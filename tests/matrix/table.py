@@ -18,6 +18,7 @@ outcomes at the places of a third axis, one for each. Surfaces with the same let
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,38 +34,53 @@ Texts = dict[tuple[str, str], str]
 """Texts by patterns of a surface and of a distortion, with `*` as in names of files. The first that fits applies."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
-    table: str
+    """A surface under a distortion. `place` is where the two meet in tables with a third axis, else empty."""
+
+    table: Table
     surface: str
     distortion: str
     place: str
-    """Where the two meet, in tables with a third axis. Else empty."""
-
-    outcome: str
-    """One of the words of `WORDS`, empty for a cell that cannot be."""
-
-    says: str
-    """A part of the sentence, or the code, that the test asserts. Else empty."""
-
-    why: str
-    test: str
     is_quick: bool = False
     """Whether `make test` runs it."""
+
+    @property
+    def outcome(self) -> str:
+        """One of the words of `WORDS`, empty for a cell that cannot be."""
+        return WORDS[self.table.letter_at(self.surface, self.distortion, self.place)]
+
+    @property
+    def says(self) -> str:
+        """A part of the sentence, or the code, that the test asserts. Else empty."""
+        return self.text_of(self.table.says)
+
+    @property
+    def why(self) -> str:
+        return self.text_of(self.table.reasons)
+
+    def text_of(self, texts: Texts) -> str:
+        pair = (self.surface, self.distortion)
+        return next((text for key, text in texts.items() if all(map(fnmatchcase, pair, key))), "")
 
     @property
     def id(self) -> str:
         return "-".join(filter(None, (self.surface, self.distortion, self.place))).replace(" ", "_")
 
+    @property
+    def method(self) -> str:
+        """The surface as the name of a method."""
+        return re.sub(r"\W+", "_", self.surface.lower())
+
     def as_json(self) -> dict[str, str | bool]:
         return {
-            "table": self.table,
+            "table": self.table.name,
             "surface": " / ".join(filter(None, (self.surface, self.place))),
             "distortion": self.distortion,
             "outcome": self.outcome,
             "why": self.why or self.says,
             "quick": self.is_quick,
-            "test": f"{self.test}[{self.id}]" if self.outcome else "",
+            "test": f"{self.table.test}[{self.id}]" if self.outcome else "",
         }
 
 
@@ -111,11 +127,11 @@ class Table:
         """All cells that can be, in a place each, and more where a pair with a place would be in none."""
         drawn = self._draw()
         quick = self._quick(drawn)
-        return [self._cell(*cell, is_quick=number in quick) for number, cell in enumerate(drawn)]
+        return [Cell(self, *cell, is_quick=number in quick) for number, cell in enumerate(drawn)]
 
     @property
     def empty_cells(self) -> list[Cell]:
-        return [self._cell(*pair, "") for pair, mark in self.letters.items() if mark == "-"]
+        return [Cell(self, *pair, "") for pair, mark in self.letters.items() if mark == "-"]
 
     def parameters(self) -> list[object]:
         """Values for `pytest.mark.parametrize("cell", …)`. All but the quick ones are `long`."""
@@ -145,11 +161,6 @@ class Table:
         filled = [pair for pair, mark in self.letters.items() if mark != "-"]
         pairs = {(value, place) for pair in filled for value in pair for place in self.places}
         return pairs - self.absent
-
-    def _cell(self, surface: str, distortion: str, place: str, is_quick: bool = False) -> Cell:
-        outcome = WORDS[self.letter_at(surface, distortion, place)]
-        says, why = (text_of(texts, surface, distortion) for texts in (self.says, self.reasons))
-        return Cell(self.name, surface, distortion, place, outcome, says, why, self.test, is_quick)
 
     def _draw(self) -> list[tuple[str, str, str]]:
         """Give each cell the place whose pairs are in the fewest cells, then add cells for pairs that are in none."""
@@ -192,7 +203,3 @@ class Table:
                 quick.add(number)
                 seen.update(drawn[number][:2])
         return quick
-
-
-def text_of(texts: Texts, surface: str, distortion: str) -> str:
-    return next((text for key, text in texts.items() if all(map(fnmatchcase, (surface, distortion), key))), "")

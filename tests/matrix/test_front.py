@@ -8,7 +8,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import cache, partial
+from functools import cache, partialmethod
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ COMPARED = ("Content-Type", "Content-Encoding", "Cache-Control", "ETag", "Vary",
 
 
 class Front(Caller):
-    """A browser that knows only the proxy's address. `direct` knows only the server's."""
+    """A browser that knows only the proxy's address. `direct` knows only the server's. Methods are named by surfaces."""
 
     def __init__(self, proxy: Proxy, server: Server) -> None:
         super().__init__()
@@ -66,142 +66,122 @@ class Front(Caller):
         assert end
         return head.decode(), content
 
+    def follows(self, page: Listener) -> None:
+        """A page gets its first event, and each visit."""
+        with page:
+            page.first()
+            for _ in range(2):
+                page.wait_for_total(self.register("ayesha").ordinal)
 
-def follows(front: Front, page: Listener) -> None:
-    """A page gets its first event, and each visit."""
-    with page:
-        page.first()
-        for _ in range(2):
-            page.wait_for_total(front.register("ayesha").ordinal)
+    def plain_socket(self, cell: Cell) -> None:
+        self.follows(self.socket())
 
+    def socket_io_by_polling(self, cell: Cell, transport: str = "polling") -> None:
+        path = f"{self.proxy.path}/socket.io"
+        self.follows(SocketioSocket(self.url, transports=[transport], socketio_path=path))
 
-def plain_socket(front: Front, cell: Cell) -> None:
-    follows(front, front.socket())
+    socket_io_by_socket = partialmethod(socket_io_by_polling, transport="websocket")
 
+    def stream(self, cell: Cell) -> None:
+        with self.get("/api/stream", stream=True) as answer:
+            lines = (line for line in answer.iter_lines(1) if line.startswith(b"data: {"))
+            assert json.loads(next(lines)[6:])["type"] == "visitor_update"
+            total = self.register("ayesha").ordinal
+            assert any(json.loads(line[6:])["stats"]["totalVisits"] == total for line in lines)
 
-def socketio(transport: str, front: Front, cell: Cell) -> None:
-    path = f"{front.proxy.path}/socket.io"
-    follows(front, SocketioSocket(front.url, transports=[transport], socketio_path=path))
+    def form(self, cell: Cell) -> Front:
+        """Log in, and open a page of the panel. Without TLS the browser would drop the cookies."""
+        browser, where = Front(self.proxy, self.server), urlsplit(self.url)
+        host = f"{PUBLIC_HOST}:{self.proxy.port}" if cell.outcome == "refused" else where.netloc
+        browser._http.headers.update({"Host": host, "Origin": f"{where.scheme}://{host}"})
+        fields = form_on(browser.get("/login").text).fields
+        del fields["visitorId"]  # it is disabled
+        answer = browser.post("/login", data={**fields, "email": ADMIN, "password": PASSWORD})
+        if cell.outcome == "refused":
+            assert (answer.status_code, cell.says in answer.text) == (403, True), answer.text
+        else:
+            assert browser.get("/admin/server").url == f"{self.url}/admin/server"
+        return browser
 
+    def upload(self, cell: Cell) -> None:
+        browser, mark = self.form(cell), BytesIO()
+        if cell.outcome == "refused":
+            return
+        Image.frombytes("RGB", (130, 130), os.urandom(3 * 130 * 130)).save(mark, "PNG")
+        token = re.search('name="csrf_token" value="([^"]+)"', browser.get("/admin/server").text)[1]
+        files = {"mark": ("mark.png", mark.getvalue())}
+        answer = browser.post("/admin/server/settings/name", data={"csrf_token": token}, files=files)
+        assert answer.ok, answer.text
+        (path,) = set(re.findall(r"/mark/\w+\.png", answer.text))
+        assert self.get(path).content == self.direct.get(path).content != b""
 
-def stream(front: Front, cell: Cell) -> None:
-    with front.get("/api/stream", stream=True) as answer:
-        lines = (line for line in answer.iter_lines(1) if line.startswith(b"data: {"))
-        assert json.loads(next(lines)[6:])["type"] == "visitor_update"
-        total = front.register("ayesha").ordinal
-        assert any(json.loads(line[6:])["stats"]["totalVisits"] == total for line in lines)
+    def same(self, path: str, **headers: str) -> requests.Response:
+        """The response of the proxy, which equals the server's."""
+        through, direct = (caller.get(path, headers=headers) for caller in (self, self.direct))
+        assert through.status_code == direct.status_code
+        assert through.content == direct.content != b"", path
+        assert [through.headers.get(name) for name in COMPARED] == [direct.headers.get(name) for name in COMPARED]
+        return through
 
+    def badge(self, cell: Cell) -> None:
+        tag = self.same(BADGE).headers["ETag"]
+        assert self.same(BADGE, If_None_Match="").ok
+        assert self.get(BADGE, headers={"If-None-Match": tag}).status_code == 304
 
-def form(front: Front, cell: Cell) -> Front:
-    """Log in, and open a page of the panel. Without TLS the browser would drop the cookies."""
-    browser, where = Front(front.proxy, front.server), urlsplit(front.url)
-    host = f"{PUBLIC_HOST}:{front.proxy.port}" if cell.outcome == "refused" else where.netloc
-    browser._http.headers.update({"Host": host, "Origin": f"{where.scheme}://{host}"})
-    fields = form_on(browser.get("/login").text).fields
-    del fields["visitorId"]  # it is disabled
-    answer = browser.post("/login", data={**fields, "email": ADMIN, "password": PASSWORD})
-    if cell.outcome == "refused":
-        assert (answer.status_code, cell.says in answer.text) == (403, True), answer.text
-    else:
-        assert browser.get("/admin/server").url == f"{front.url}/admin/server"
-    return browser
+    def compression(self, cell: Cell) -> None:
+        for coding in ("gzip", "identity"):
+            accepted = {"Accept-Encoding": coding}
+            self.same("/openapi.json", **accepted)
+            self.same("/robots.txt", **accepted)
+            through, direct = (caller.get("/", headers=accepted).headers for caller in (self, self.direct))
+            assert through.get("Content-Encoding") == direct.get("Content-Encoding")
 
+    def http_1_0(self, cell: Cell) -> None:
+        head, body = self.raw("GET /openapi.json HTTP/1.0")
+        assert " 200 " in head.partition("\r\n")[0]
+        assert "chunked" not in head.lower()
+        assert body == self.direct.get("/openapi.json", headers={"Accept-Encoding": "identity"}).content
 
-def upload(front: Front, cell: Cell) -> None:
-    browser, mark = form(front, cell), BytesIO()
-    if cell.outcome == "refused":
-        return
-    Image.frombytes("RGB", (130, 130), os.urandom(3 * 130 * 130)).save(mark, "PNG")
-    token = re.search('name="csrf_token" value="([^"]+)"', browser.get("/admin/server").text)[1]
-    files = {"mark": ("mark.png", mark.getvalue())}
-    answer = browser.post("/admin/server/settings/name", data={"csrf_token": token}, files=files)
-    assert answer.ok, answer.text
-    (path,) = set(re.findall(r"/mark/\w+\.png", answer.text))
-    assert front.get(path).content == front.direct.get(path).content != b""
+    def head(self, cell: Cell) -> None:
+        for path in ("/", "/openapi.json", BADGE, "/api/stats", "/api/stream"):
+            head, body = self.raw(f"HEAD {path} HTTP/1.1")
+            direct = self.direct._http.head(self.direct.url + path, timeout=PATIENCE_S)
+            assert (int(head.split()[1]), body) == (direct.status_code, b""), head
 
+    def place_of(self, *headers: str) -> str:
+        """The stored location of a visit with these headers, in their order."""
+        visit = '{"visitorId": "x"}'
+        headers = ("Content-Type: application/json", f"Content-Length: {len(visit)}", *headers)
+        _, body = self.raw("POST /api/visitor/register HTTP/1.1", *headers, body=visit)
+        number = json.loads(body)["visit"]["ordinal"]
+        ((place,),) = self.server.database.rows(f"SELECT place FROM visits WHERE ordinal = {number}")
+        return place
 
-def same(front: Front, path: str, **headers: str) -> requests.Response:
-    """The response of the proxy, which equals the server's."""
-    through, direct = (caller.get(path, headers=headers) for caller in (front, front.direct))
-    assert through.status_code == direct.status_code
-    assert through.content == direct.content != b"", path
-    assert [through.headers.get(name) for name in COMPARED] == [direct.headers.get(name) for name in COMPARED]
-    return through
+    def absent_forwarding_header(self, cell: Cell) -> None:
+        assert self.place_of() == "Unknown"  # this machine's address
+        is_secure = "Strict-Transport-Security" in self.get("/login" if not self.proxy.path else "/api/stats").headers
+        assert is_secure == self.url.startswith("https")
 
+    def double_forwarding_header(self, cell: Cell) -> None:
+        """A client makes up the headers, each twice."""
+        twice = [f"X-Forwarded-For: {value}" for value in (AMERICA, TURKEY, f"{TURKEY}, {AMERICA}")]
+        forged = ["X-Forwarded-Host: evil.example", "X-Forwarded-Host: evil.example", f"Forwarded: for={TURKEY}"]
+        assert self.place_of(*twice) == self.place_of(*forged, *twice) == "Unknown"
+        headers = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "gopher"}
+        assert "evil.example" not in self.get("/robots.txt", headers=headers).text
 
-def badge(front: Front, cell: Cell) -> None:
-    tag = same(front, BADGE).headers["ETag"]
-    assert same(front, BADGE, If_None_Match="").ok
-    assert front.get(BADGE, headers={"If-None-Match": tag}).status_code == 304
-
-
-def compression(front: Front, cell: Cell) -> None:
-    for coding in ("gzip", "identity"):
-        accepted = {"Accept-Encoding": coding}
-        same(front, "/openapi.json", **accepted)
-        same(front, "/robots.txt", **accepted)
-        through, direct = (caller.get("/", headers=accepted).headers for caller in (front, front.direct))
-        assert through.get("Content-Encoding") == direct.get("Content-Encoding")
-
-
-def http_1_0(front: Front, cell: Cell) -> None:
-    head, body = front.raw("GET /openapi.json HTTP/1.0")
-    assert " 200 " in head.partition("\r\n")[0]
-    assert "chunked" not in head.lower()
-    assert body == front.direct.get("/openapi.json", headers={"Accept-Encoding": "identity"}).content
-
-
-def head(front: Front, cell: Cell) -> None:
-    for path in ("/", "/openapi.json", BADGE, "/api/stats", "/api/stream"):
-        head, body = front.raw(f"HEAD {path} HTTP/1.1")
-        direct = front.direct._http.head(front.direct.url + path, timeout=PATIENCE_S)
-        assert (int(head.split()[1]), body) == (direct.status_code, b""), head
-
-
-def place_of(front: Front, *headers: str) -> str:
-    """The stored location of a visit with these headers, in their order."""
-    visit = '{"visitorId": "x"}'
-    headers = ("Content-Type: application/json", f"Content-Length: {len(visit)}", *headers)
-    _, body = front.raw("POST /api/visitor/register HTTP/1.1", *headers, body=visit)
-    number = json.loads(body)["visit"]["ordinal"]
-    ((place,),) = front.server.database.rows(f"SELECT place FROM visits WHERE ordinal = {number}")
-    return place
-
-
-def absent_header(front: Front, cell: Cell) -> None:
-    assert place_of(front) == "Unknown"  # this machine's address
-    is_secure = "Strict-Transport-Security" in front.get("/login" if not front.proxy.path else "/api/stats").headers
-    assert is_secure == front.url.startswith("https")
-
-
-def double_header(front: Front, cell: Cell) -> None:
-    """A client makes up the headers, each twice."""
-    twice = [f"X-Forwarded-For: {value}" for value in (AMERICA, TURKEY, f"{TURKEY}, {AMERICA}")]
-    forged = ["X-Forwarded-Host: evil.example", "X-Forwarded-Host: evil.example", f"Forwarded: for={TURKEY}"]
-    assert place_of(front, *twice) == place_of(front, *forged, *twice) == "Unknown"
-    headers = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "gopher"}
-    assert "evil.example" not in front.get("/robots.txt", headers=headers).text
-
-
-def restart(front: Front, cell: Cell) -> None:
-    """Pages notice, come back, and a visit that is sent again counts once."""
-    before = front.register("ayesha", "before").ordinal
-    with front.socket() as page:
-        page.first()
-        front.proxy.kill()
-        wait_until(lambda: not page._reader.is_alive(), "the page has noticed")
-    with pytest.raises(requests.ConnectionError):
-        front.post_visit("ayesha", "before")
-    front.proxy.start()
-    assert front.register("ayesha", "before").ordinal == before
-    plain_socket(front, cell)
-
-
-SOCKETIO = (partial(socketio, "polling"), partial(socketio, "websocket"))
-PAGES = (stream, form, upload, badge)
-WIRE = (compression, http_1_0, head, absent_header, double_header, restart)
-SURFACES = dict(zip(FRONT.surfaces, (plain_socket, *SOCKETIO, *PAGES, *WIRE), strict=True))
-"""Tests by surface, in the order of the table."""
+    def restart_of_the_proxy(self, cell: Cell) -> None:
+        """Pages notice, come back, and a visit that is sent again counts once."""
+        before = self.register("ayesha", "before").ordinal
+        with self.socket() as page:
+            page.first()
+            self.proxy.kill()
+            wait_until(lambda: not page._reader.is_alive(), "the page has noticed")
+        with pytest.raises(requests.ConnectionError):
+            self.post_visit("ayesha", "before")
+        self.proxy.start()
+        assert self.register("ayesha", "before").ordinal == before
+        self.plain_socket(cell)
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +213,7 @@ def test_a_surface_works_through_a_proxy_as_its_cell_says(cell, front_of, monkey
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)  # the client of Socket.IO would verify certificates again
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
     front = front_of(cell.distortion)
-    SURFACES[cell.surface](front, cell)
+    getattr(front, cell.method)(cell)
     assert front.server.database.rows("SELECT count(*) FROM visits") == [(front.direct.stats().total,)]
 
 
