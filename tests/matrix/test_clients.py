@@ -65,8 +65,10 @@ def test_a_library_has_the_outcome_of_its_row(cell, sqlite_server, tmp_path):
 
 def distort(how, relay, page, server):
     """Let another visit come while the connection has what the distortion names."""
-    if how in ("reconnect", "half-closed"):
-        relay.cut(half=how == "half-closed")
+    if how == "reconnect":
+        relay.cut()
+    elif how == "half-closed":
+        relay.half_close()
     if how != "slow reader":
         server.register("somebody")
         return

@@ -55,7 +55,7 @@ class InPlace(ThreadRuntime):
 
 
 class Scene:
-    """A site whose clock is right, until `distort`. Methods named by surfaces return a refusal's code, or `waits`."""
+    """A site whose clock is right, until `distort`. Surfaces are methods. They return a refusal's code, or `waits`."""
 
     def __init__(self, distortion: Distortion, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         self.distortion, self.site, self.monkeypatch = distortion, site, monkeypatch

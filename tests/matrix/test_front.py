@@ -38,7 +38,7 @@ COMPARED = ("Content-Type", "Content-Encoding", "Cache-Control", "ETag", "Vary",
 
 
 class Front(Caller):
-    """A browser that knows only the proxy's address. `direct` knows only the server's. Methods have names of surfaces."""
+    """A browser that knows only the proxy's address. `direct` knows only the server's. Surfaces are methods."""
 
     def __init__(self, proxy: Proxy, server: Server) -> None:
         super().__init__()
