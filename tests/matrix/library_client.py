@@ -94,7 +94,7 @@ def by_urllib(path: str, body: bytes | None, headers: dict[str, str]) -> Respons
 
 
 def by_request(path: str, body: bytes | None, headers: dict[str, str]) -> Response:
-    """Of requests and httpx, which have one form."""
+    """Call requests or httpx, which have one form."""
     sent = {"data" if LIBRARY == "requests" else "content": body}
     answer = import_module(LIBRARY).request("POST" if body else "GET", URL + path, headers=headers, **sent)
     return answer.status_code, answer.headers.get("ETag", ""), answer.text

@@ -138,7 +138,7 @@ class Table:
         return [pytest.param(cell, id=cell.id, marks=() if cell.is_quick else self.long) for cell in self.cells]
 
     def pages(self, name_of: Callable[[Cell], str]) -> list[object]:
-        """Lists of cells as values. Quick cells with one name share a page, and are alone on `long` pages."""
+        """Lists of cells as values. Quick cells with one name share a page, and have their own as `long` ones."""
         shared: dict[str, list[Cell]] = defaultdict(list)
         pages = []
         for cell in self.cells:

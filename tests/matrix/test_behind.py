@@ -120,7 +120,7 @@ def is_refused(answer: requests.Response) -> bool:
 
 
 def post_last(server: Server) -> requests.Response | None:
-    """Send a visit on a connection of its own. None if the server has gone."""
+    """Send a visit on its own connection. None if the server has gone."""
     with suppress(requests.ConnectionError):
         body = {"visitorId": "karim", "visitId": "last"}
         return requests.post(f"{server.url}/api/visitor/register", json=body, timeout=PATIENCE_S)
