@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -121,11 +120,11 @@ def other_site() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def bundle() -> Callable[[str], Path]:
     """Bundle a script of the folder frameworks/ with its framework: `bundle("vue")`."""
     if not (FOLDER / "node_modules").exists():
         pytest.skip("npm has not installed the frameworks: `make test` has it do so")
-    return partial(bundled, folder=tmp_path_factory.mktemp("frameworks"))
+    return bundled
 
 
 @pytest.fixture

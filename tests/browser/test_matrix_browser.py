@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
 from itertools import count
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from support.programs.processes import ROOT
 from test_count_element import frame, number, script, tag
 
 DISTORT = Path(__file__).with_name("distort.js").read_text()
-SCRIPTS = ROOT / "koyjabo/static/min"
 NOT_CODE = re.compile(r'"(?:\\.|[^"\\\n])*"|/\^[^/\n]*/|(?:import|export)\s*\{[^}]*\}|\w+\([^()]*\)\{')
 NAME = re.compile(
     r"(?<![.\w$#])(?:((?:navigator|document|AbortSignal|history)\??\.\w+)|([A-Za-z]\w{3,})(?![\w$]|:(?!\w+\}=self\b)))"
@@ -23,19 +21,12 @@ NAME = re.compile(
 MEMBER = re.compile(r"navigator|AbortSignal|history\.(push|replace)State|document\.(hidden|prerendering)")
 """Members that browsers may lack. The others are as old as documents and histories."""
 
-START = """
-async (url) => {
-  const { KoyJabo } = await import(url);
-  window.koyjabo = new KoyJabo({ pageViews: true });
+START = """async (url) => {
+  window.koyjabo = new (await import(url)).KoyJabo({ pageViews: true });
   void window.koyjabo.start();
-}
-"""
-RETURN = """
-() => {
-  for (const type of ["visibilitychange", "offline", "online", "pageshow", "pagehide"])
-    for (const target of [document, window]) target.dispatchEvent(new Event(type));
-}
-"""
+}"""
+RETURN = """() => ["visibilitychange", "offline", "online", "pageshow", "pagehide"].forEach((type) =>
+  [document, window].forEach((target) => target.dispatchEvent(new Event(type))))"""
 """The events of a page that is left and shown again."""
 
 ELEMENT = f"<koyjabo-count views>{CONTENT}</koyjabo-count>"
@@ -46,26 +37,15 @@ numbers = count()
 UNCOUNTED = "<koyjabo-count counts=false></koyjabo-count>"
 
 
-def in_pages() -> list:
-    """The cells of each page. The quick cells of a place share a page if visits count in all of them."""
-    shared, pages = defaultdict(list), []
-    for parameter in TABLE.parameters():
-        (cell,), marks = parameter.values, parameter.marks
-        if not marks and cell.outcome == "counts":
-            shared[cell.place].append(cell)
-            marks = [pytest.mark.long(proved_by=TABLE.test)]  # without the others
-        pages.append(pytest.param([cell], id=cell.id, marks=marks))
-    return [*(pytest.param(cells, id=f"quick-{place}") for place, cells in shared.items()), *pages]
-
-
 def distorted(cells) -> str:
     """A script that distorts the interfaces of these cells."""
     surfaces = [
         {"paths": INTERFACES[cell.surface], "distortion": cell.distortion, "isAnswering": cell.surface in ANSWERING}
         for cell in cells
     ]
-    instead = [path for cell in cells for path in INSTEAD_OF.get(cell.surface, ())]
-    return f"({DISTORT})({json.dumps([*surfaces, {'paths': instead, 'distortion': 'absent'}])})"
+    instead = {path for cell in cells for path in INSTEAD_OF.get(cell.surface, ())}
+    instead -= {path for surface in surfaces for path in surface["paths"]}
+    return f"({DISTORT})({json.dumps([*surfaces, {'paths': [*instead], 'distortion': 'absent'}])})"
 
 
 class Place:
@@ -113,12 +93,11 @@ class Place:
         if self.name == "home":
             expect(self.page.locator("[data-own]")).to_contain_text(f"{before + 1:,}")
         self.page.wait_for_load_state("load")
-        self.site.register("somebody")
-        self.shows(before + 1 + self.counts)
-        for shown in self.page.frames if is_to_return else ():
-            shown.evaluate(RETURN)
-        self.site.register("somebody")
-        self.shows(before + 2 + self.counts)
+        for more in (1, 2):
+            self.site.register("somebody")
+            self.shows(before + more + self.counts)
+            for shown in self.page.frames if is_to_return and more == 1 else ():
+                shown.evaluate(RETURN)
         assert self.site.stats().total == before + 2 + self.counts
 
     def counts_page_views(self) -> None:
@@ -127,10 +106,7 @@ class Place:
         wait_for(self.page, lambda: self.site.get(f"/api/pages?path={path}").json()["pages"][0]["views"] == 1, "a view")
 
     def copies(self) -> None:
-        if self.name == "home":
-            self.page.locator("[data-share]").click()
-        elif self.name == "n":
-            self.page.locator("[data-dialog=sharing]").click()
+        self.page.locator("[data-share]" if self.name == "home" else "[data-dialog=sharing]").click()
         button = self.page.locator("#sharing [data-copy]")
         button.click()
         expect(button).to_have_class(re.compile("done"))
@@ -158,13 +134,13 @@ class Place:
         assert self.site.stats().total == before
 
 
-@pytest.mark.parametrize("cells", in_pages())
+@pytest.mark.parametrize("cells", TABLE.pages(lambda cell: cell.place if cell.outcome == "counts" else ""))
 def test_a_page_in_a_browser_with_a_distorted_interface_has_the_outcome_of_its_row(
     new_device, session, site, other_site, cells
 ):
-    (cell, *_) = cells
-    moves = MOVES if "animate" in [cell.surface for cell in cells] else {}
-    device = new_device(storage_state=session if cell.place == "panel" else None, service_workers="allow", **moves)
+    (cell, *_), how = cells, {cell.surface: cell.distortion for cell in cells}
+    is_panel, moves = cell.place == "panel", MOVES if "animate" in how else {}
+    device = new_device(storage_state=session if is_panel else None, service_workers="allow", **moves)
     page, stacks = device.context.new_page(), []
     device.context.on("weberror", lambda error: stacks.append(f"{error.error} {error.error.stack}"))
     page.add_init_script(distorted(cells))
@@ -175,19 +151,23 @@ def test_a_page_in_a_browser_with_a_distorted_interface_has_the_outcome_of_its_r
     elif cell.outcome == "waits":
         place.waits()
     else:
-        place.counts_and_shows(is_to_return=(cell.surface, cell.distortion) != ("Intl", "read"))  # Playwright reads it
-    if cell.surface == "navigation" and cell.distortion not in HIDDEN_CHANGES and cell.place != "panel":
+        place.counts_and_shows(is_to_return=how.get("Intl") != "read")  # Playwright reads it
+    if how.get("navigation", "never") not in HIDDEN_CHANGES and not is_panel and "history" not in how:
         place.counts_page_views()
-    if cell.surface == "sharing" and cell.distortion != "never" and cell.place != "panel":
+    if how.get("sharing", "never") != "never" and not is_panel:
         place.copies()
-    if cell.surface == "CSSStyleSheet":
+    if "CSSStyleSheet" in how:
         device.violations.clear()  # by a style that the frame's policy refuses
-    if cell.place == "panel":  # charts need more, and show their tables
+    if is_panel:  # charts need more, and show their tables
         device.exceptions[:] = [text for text in stacks if "uPlot" not in text]
 
 
 def test_the_table_has_a_row_for_each_interface_that_scripts_name(host_page):
-    texts = [NOT_CODE.sub("''", path.read_text()) for path in SCRIPTS.rglob("*.js") if "vendor" not in path.parts]
+    texts = [
+        NOT_CODE.sub("''", path.read_text())
+        for path in (ROOT / "koyjabo/static/min").rglob("*.js")
+        if "vendor" not in path.parts
+    ]
     names = {name.replace("?", "") for text in texts for pair in NAME.findall(text) for name in pair if name}
     named = host_page.evaluate("(names) => names.filter((name) => name.includes('.') || name in window)", sorted(names))
     named = {name for name in named if "." not in name or MEMBER.match(name)}

@@ -23,18 +23,6 @@ STORED = "[...Object.keys(localStorage), ...Object.keys(sessionStorage).filter((
 numbers = count()
 
 
-def in_pages() -> list:
-    """The cells of each page. The quick ones share a page, unless they count or have the same framework."""
-    shared, pages = {}, []
-    for parameter in TABLE.parameters():
-        (cell,) = parameter.values
-        if not parameter.marks and cell.surface not in COUNTING and cell.distortion not in shared:
-            shared[cell.distortion] = cell
-        else:
-            pages.append(pytest.param([cell], id=cell.id, marks=parameter.marks))
-    return [pytest.param(list(shared.values()), id="quick"), *pages]
-
-
 @pytest.fixture(scope="module")
 def community(site, founder):
     for visitor in range(VIEWS):
@@ -50,9 +38,9 @@ class Shop:
         self.path, self.next_path = (f"views/{kind}{next(numbers)}" for kind in ("a", "b"))
         page.goto(f"{address}{self.path}")
         page.route("**/built/*.js", lambda route: route.fulfill(path=bundle(Path(route.request.url).stem)))
-        page.route("**/part?*", lambda route: route.fulfill(content_type="text/html", body=_query(route.request.url)))
+        page.route("**/part?*", lambda route: answer(route, "html", unquote(route.request.url.partition("?")[2])))
         copy = page.request.get(script(site)).text()
-        page.route("**/copies/*.js", lambda route: route.fulfill(content_type="text/javascript", body=copy))
+        page.route("**/copies/*.js", lambda route: answer(route, "javascript", copy))
         page.set_content('<html lang="en"><body>')
         page.evaluate(f"(() => {{ {FOLDER.joinpath('plain.js').read_text()} }})()")
 
@@ -61,22 +49,17 @@ class Shop:
             self.page.evaluate("([when, cell]) => window.put(when, cell)", [when, self.data(cell)])
 
     def data(self, cell) -> dict:
-        url = f"http://localhost:{self.site.port}"
-        is_unset = TABLE.letters[cell.surface, cell.distortion] == "m"
+        name, way, url = cell.surface, cell.distortion, f"http://localhost:{self.site.port}"
         values = {
             **{"lang": "bn", "value": "today", "page": NAMED, "label": "so far", "counts": False, "views": True},
-            **{"community": self.community, "base-url": "http://localhost:1" if is_unset else url},
+            **{"community": self.community, "base-url": url if is_set(cell) else "http://localhost:1"},
         }
-        value = values[cell.surface]
-        text = {False: "false", True: ""}.get(value, value)
+        text = {False: "false", True: ""}.get(values[name], values[name])
         return {
-            "id": f"cell-{cell.surface}-{cell.distortion.replace(' ', '-')}",
-            "way": cell.distortion,
-            "name": cell.surface,
-            "text": text,
-            "value": text if cell.distortion in WRITTEN_BY_SERVERS else value,
-            "fixed": {"value": "page"} if cell.surface in ("page", "views") else {},
-            "url": f"/built/{cell.distortion}.js" if cell.distortion in FRAMEWORKS else None,
+            **{"id": f"cell-{name}-{way.replace(' ', '-')}", "way": way, "name": name, "text": text},
+            "value": text if way in WRITTEN_BY_SERVERS else values[name],
+            "fixed": {"value": "page"} if name in ("page", "views") else {},
+            "url": f"/built/{way}.js" if way in FRAMEWORKS else None,
         }
 
     def shows(self, cell, text: str) -> None:
@@ -84,37 +67,44 @@ class Shop:
         expect(elements).to_have_count(2 if cell.distortion == "twice" else 1)
         for element in elements.all():
             expect(element.locator("[part=number]")).to_have_text(text)
-            label = "so far" if cell.surface == "label" and cell.outcome == "counts" else ""
+            label = "so far" if cell.surface == "label" and is_set(cell) else ""
             expect(element.locator("[part=label]")).to_have_text(label)
 
     def text(self, cell) -> str:
         """The number of a cell's element."""
-        stats, is_set = self.site.stats(), cell.outcome == "counts"
+        stats = self.site.stats()
         total = f"{stats.total:,}"
-        texts = {"lang": total.translate(BENGALI), "value": f"{stats.today:,}", "page": str(VIEWS), "community": "0"}
-        if cell.surface in ("page", "views") and not (is_set and cell.surface == "page"):
-            return "1"  # of this page
-        return texts.get(cell.surface, total) if is_set else total
+        if cell.surface in ("page", "views"):
+            return str(VIEWS) if cell.surface == "page" and is_set(cell) else "1"  # of this page
+        texts = {"lang": total.translate(BENGALI), "value": f"{stats.today:,}", "community": "0"}
+        return texts.get(cell.surface, total) if is_set(cell) else total
 
     def views(self, path: str) -> int:
-        (counted,) = self.site.get(f"/api/pages?path=/{path}").json()["pages"]
-        return counted["views"]
+        return self.site.get(f"/api/pages?path=/{path}").json()["pages"][0]["views"]
 
 
-@pytest.mark.parametrize("cells", in_pages())
+def answer(route, kind: str, text: str) -> None:
+    route.fulfill(content_type=f"text/{kind}", body=text)
+
+
+def is_set(cell) -> bool:
+    return cell.outcome == "counts"  # otherwise the element is as without the attribute
+
+
+@pytest.mark.parametrize("cells", TABLE.pages(lambda cell: "" if cell.surface in COUNTING else "page"))
 def test_an_attribute_that_a_page_sets_in_its_own_way_has_the_outcome_of_its_row(
     page, site, other_site, bundle, community, cells
 ):
     before, shop = site.stats().total, Shop(page, site, other_site, bundle, community)
-    is_copy = cells[0].surface == "base-url" and cells[0].outcome == "counts"
+    (cell, *_) = cells
+    is_copy = cell.surface == "base-url" and is_set(cell)
     shop.put(cells, "early")
     page.add_script_tag(url="/copies/koyjabo-count.all.js" if is_copy else script(site))
     if any(cell.distortion == "twice" for cell in cells) and not is_copy:
         page.add_script_tag(url=script(site).replace(".all", ""), type="module")
     shop.put(cells, "late")
-    (cell, *_) = cells
     if cell.surface == "counts":
-        if cell.outcome == "counts":
+        if is_set(cell):
             shop.shows(cell, f"{before:,}")
             assert (site.stats().total, page.evaluate(STORED)) == (before, [])
         page.evaluate("(cell) => window.change(cell, true)", shop.data(cell))
@@ -123,12 +113,12 @@ def test_an_attribute_that_a_page_sets_in_its_own_way_has_the_outcome_of_its_row
         shop.shows(cell, shop.text(cell))
     if cell.surface == "views":
         page.evaluate("(path) => history.pushState({}, '', path)", f"/{shop.next_path}")
-        shop.shows(cell, "1" if cell.outcome == "counts" else "0")
+        shop.shows(cell, str(int(is_set(cell))))
     page.wait_for_function(f"!Object.values(localStorage).some((note) => note.includes(':{site.port}/'))")
     page.goto("about:blank")  # a page sends its views when it is left
     assert site.stats().total == before + 1
     if cell.surface == "views":
-        assert [shop.views(path) for path in (shop.path, shop.next_path)] == [1, int(cell.outcome == "counts")]
+        assert [shop.views(path) for path in (shop.path, shop.next_path)] == [1, int(is_set(cell))]
 
 
 def test_the_table_has_a_row_for_each_attribute_of_the_element(page, site, other_site):
@@ -137,7 +127,3 @@ def test_the_table_has_a_row_for_each_attribute_of_the_element(page, site, other
     page.wait_for_function("!!customElements.get('koyjabo-count')")
     attributes = page.evaluate("customElements.get('koyjabo-count').observedAttributes")
     assert sorted(attributes) == sorted(TABLE.surfaces)
-
-
-def _query(url: str) -> str:
-    return unquote(url.partition("?")[2])

@@ -31,14 +31,10 @@ class OnDisk(Behind):
     def set_up(self) -> None:
         self.disk = self.stack.enter_context(small_disk(self.folder / "disk", "size=8m"))
         assert self.disk, "this user may not mount a disk"
-        self.path, self.kept = self.disk / "koyjabo.db", self.disk / "kept"
+        self.path, self.kept, self.filler = (self.disk / name for name in ("koyjabo.db", "kept", "filler"))
         self.database = SqliteDatabase.migrated(self.path)
         self.delay, preload = slow_disk(self.folder)
         self.settings |= preload if self.how == SLOW else {}
-
-    def remember(self) -> None:
-        if self.how == ANOTHER:
-            self.remembered = self.database.remember()
 
     def distort(self) -> None:
         if self.how == SLOW:
@@ -47,9 +43,8 @@ class OnDisk(Behind):
             self.lock = ExitStack()
             self.lock.enter_context(self.database.locked())
         elif self.how == FULL:
-            with (self.disk / "filler").open("wb", buffering=0) as file, suppress(OSError):
-                while True:
-                    file.write(bytes(4096))
+            with suppress(OSError):
+                self.filler.write_bytes(bytes(8 << 20))
         elif self.how == READ_ONLY:
             self._remount("ro")
         elif self.how == ANOTHER:
@@ -65,7 +60,7 @@ class OnDisk(Behind):
         if self.how == SILENT:
             self.lock.close()
         elif self.how == FULL:
-            (self.disk / "filler").unlink()
+            self.filler.unlink()
         elif self.how == READ_ONLY:
             self._remount("rw")
         elif self.how not in (SLOW, ANOTHER):
@@ -87,27 +82,23 @@ class WithCities(Behind):
 
     def set_up(self) -> None:
         self.file = self.folder / "cities.mmdb"
-        self._write(self.file, "Dhaka")
+        self._write("Dhaka")
         self.settings |= {"GEOIP_DATABASE": self.file, "TRUSTED_PROXIES": 1}
 
-    def _write(self, file: Path, city: str) -> None:
+    def _write(self, city: str) -> None:
         writer = MMDBWriter(6, ipv4_compatible=True, database_type="City" if city else "ASN")
         record = {"city": city, "country_code": "BD"} if city else {"autonomous_system_number": 1}
         writer.insert_network(IPSet([f"{BANGLADESH}/16"]), record)
-        writer.to_db_file(str(file))
+        writer.to_db_file(str(self.file))
 
     def distort(self) -> None:
         whole = self.file.read_bytes()
+        contents = {CLOSES: whole[: len(whole) // 2], PROTOCOL: b"<!doctype html>" * 999, FULL: b""}
+        contents[PASSWORD] = os.urandom(len(whole))
         if self.how == READ_ONLY:
             self.file.chmod(0o400)
             return
         self.file.unlink()
-        contents = {
-            CLOSES: whole[: len(whole) // 2],  # a download that broke off
-            PROTOCOL: b"<!doctype html>" * 999,
-            PASSWORD: os.urandom(len(whole)),
-            FULL: b"",
-        }
         if self.how in contents:
             self.file.write_bytes(contents[self.how])
             os.truncate(self.file, 1 << 32 if self.how == FULL else len(contents[self.how]))
@@ -116,19 +107,18 @@ class WithCities(Behind):
         elif self.how == SILENT:
             os.mkfifo(self.file)
         elif self.how != GONE:
-            self._write(self.file, "Khulna" if self.how == ANOTHER else "")
+            self._write("Khulna" if self.how == ANOTHER else "")
 
     def mend(self) -> None:
         if self.file.is_dir():
             self.file.rmdir()
         self.file.unlink(missing_ok=True)
-        self._write(self.file, "Dhaka")
+        self._write("Dhaka")
 
     def use(self, server: Server) -> None:
         """A visit from Dhaka, which the mapped file knows."""
-        answer = server.post(
-            "/api/visitor/register", json={"visitorId": "ayesha"}, headers={"X-Forwarded-For": BANGLADESH}
-        )
+        visit = {"json": {"visitorId": "ayesha"}, "headers": {"X-Forwarded-For": BANGLADESH}}
+        answer = server.post("/api/visitor/register", **visit)
         assert answer.ok, answer.text
         ((place,),) = self.database.rows("SELECT place FROM visits ORDER BY ordinal DESC LIMIT 1")
         assert place in ("Dhaka, BD", "Khulna, BD")
@@ -146,16 +136,14 @@ class MovedClock(Behind):
     def distort(self) -> None:
         jumps = {PROTOCOL: -time.time_ns() // 1_000_000, FULL: YEARS_MS, READ_ONLY: -2 * DAY_MS, ANOTHER: -2 * DAY_MS}
         self.number.set(jumps.get(self.how, -DAY_MS // 24 if self.how == GONE else 0))
-        self._ends = threading.Event()
+        self._ends, began = threading.Event(), time.monotonic()
         lost = {SILENT: 1.0, SLOW: 0.5}.get(self.how, 0)
 
         def lag() -> None:
-            began = time.monotonic()
-            while not self._ends.wait(0.01):
+            while lost and not self._ends.wait(0.01):
                 self.number.set(round(-1000 * lost * (time.monotonic() - began)))
 
-        if lost:
-            threading.Thread(target=lag, daemon=True).start()
+        threading.Thread(target=lag, daemon=True).start()
 
     def mend(self) -> None:
         self._ends.set()

@@ -19,26 +19,13 @@ CLIENTS = Table(
     test="matrix/test_clients.py::test_a_library_has_the_outcome_of_its_row",
     distortions=("default options", "polling only", "reconnect", "slow reader", "half-closed", "proxy in between"),
     rows="""
-    urllib              c c c c c c
-    requests            c c c c c c
-    httpx               c c c c c c
-    curl                c c c c c c
-    fetch               c c c c c c
-    socket.io-client 1  r r r r r r
-    socket.io-client 2  r r r r r r
-    socket.io-client 3  c c c c c c
-    socket.io-client 4  c c c c c c
-    python-socketio 4   r r r r r r
-    python-socketio 5   c c c c c c
-    python-engineio     c c c c c c
-    websockets          c - c c c c
-    websocket-client    c - c c c c
-    ws                  c - c c c c
-    undici              c - c c c c
-    httpx-sse           c - c c c c
-    sseclient           c - c c c c
-    sseclient-py        c - c c c c
-    eventsource         c - c c c c
+    urllib, requests, httpx, curl, fetch                            c c c c c c
+    socket.io-client 1, socket.io-client 2                          r r r r r r
+    socket.io-client 3, socket.io-client 4                          c c c c c c
+    python-socketio 4                                               r r r r r r
+    python-socketio 5, python-engineio                              c c c c c c
+    websockets, websocket-client, ws, undici, httpx-sse, sseclient  c - c c c c
+    sseclient-py, eventsource                                       c - c c c c
     """,
     reasons={(ANY, "polling only"): "neither a WebSocket nor a stream polls"},
     says=dict.fromkeys(((name, ANY) for name in OLD_SOCKETIO), "version 3 or newer"),

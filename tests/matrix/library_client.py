@@ -10,7 +10,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 URL, _, LIBRARY, MODE = sys.argv[1:]
@@ -22,7 +23,6 @@ VISIT = {"visitorId": f"{LIBRARY}-{time.monotonic_ns()}".replace(" ", "-"), "vis
 Response = tuple[int, str, str]
 """Status, ETag and text."""
 
-
 OUTPUT, sys.stdout = sys.stdout, sys.stderr  # libraries print, too
 
 
@@ -31,74 +31,55 @@ def say(what: str, **fields: Any) -> None:
     OUTPUT.flush()
 
 
-def show(text: str) -> None:
-    event = json.loads(text)
+def show(event: dict[str, Any]) -> None:
     if "stats" in event:
         say("shown", total=event["stats"]["totalVisits"])
 
 
-def python_socketio() -> None:
-    import socketio
+def show_messages(messages: Iterator[str | bytes]) -> None:
+    for message in filter(None, messages):
+        show(json.loads(message))
 
-    client = socketio.Client()
-    client.on("visitor_update", lambda event: show(json.dumps(event)))
+
+def python_socketio() -> None:
+    client = import_module("socketio").Client()
+    client.on("visitor_update", show)
     client.connect(URL, transports=TRANSPORTS)
     client.wait()
 
 
 def python_engineio() -> None:
-    import engineio
-
-    client = engineio.Client()
+    """Packets with an event of Socket.IO are `2["visitor_update", {…}]`."""
+    client = import_module("engineio").Client()
     client.on("connect", lambda: client.send("0"))
-    client.on("message", show_packet)
+    client.on("message", lambda packet: packet.startswith("2[") and show(json.loads(packet[1:])[1]))
     client.connect(URL, transports=TRANSPORTS, engineio_path="socket.io")
     client.wait()
 
 
-def show_packet(packet: str) -> None:
-    """Show an event of Socket.IO: `2["visitor_update", {…}]`."""
-    if packet.startswith("2["):
-        show(json.dumps(json.loads(packet[1:])[1]))
-
-
 def websockets() -> None:
-    from websockets.sync.client import connect
-
-    with connect(SOCKET) as socket:
-        for message in socket:
-            show(str(message))
+    with import_module("websockets.sync.client").connect(SOCKET) as socket:
+        show_messages(socket)
 
 
 def websocket_client() -> None:
-    from websocket import WebSocketApp
-
-    WebSocketApp(SOCKET, on_message=lambda _, message: show(message)).run_forever(reconnect=1)
+    client = import_module("websocket")
+    client.WebSocketApp(SOCKET, on_message=lambda _, message: show(json.loads(message))).run_forever(reconnect=1)
 
 
 def httpx_sse() -> None:
-    import httpx
-    from httpx_sse import connect_sse
-
-    with httpx.Client() as client, connect_sse(client, "GET", STREAM) as source:
-        for event in source.iter_sse():
-            show(event.data)
+    connect = import_module("httpx_sse").connect_sse
+    with import_module("httpx").Client() as client, connect(client, "GET", STREAM) as source:
+        show_messages(event.data for event in source.iter_sse())
 
 
 def sseclient() -> None:
-    from sseclient import SSEClient
-
-    for event in SSEClient(STREAM):
-        if event.data:
-            show(event.data)
+    show_messages(event.data for event in import_module("sseclient").SSEClient(STREAM))
 
 
 def sseclient_py() -> None:
-    import requests
-    from sseclient import SSEClient
-
-    for event in SSEClient(requests.get(STREAM, stream=True)).events():
-        show(event.data)
+    stream = import_module("requests").get(STREAM, stream=True)
+    show_messages(event.data for event in import_module("sseclient").SSEClient(stream).events())
 
 
 def by_urllib(path: str, body: bytes | None, headers: dict[str, str]) -> Response:
@@ -112,17 +93,10 @@ def by_urllib(path: str, body: bytes | None, headers: dict[str, str]) -> Respons
         return error.code, "", ""
 
 
-def by_requests(path: str, body: bytes | None, headers: dict[str, str]) -> Response:
-    import requests
-
-    answer = requests.request("POST" if body else "GET", URL + path, data=body, headers=headers)
-    return answer.status_code, answer.headers.get("ETag", ""), answer.text
-
-
-def by_httpx(path: str, body: bytes | None, headers: dict[str, str]) -> Response:
-    import httpx
-
-    answer = httpx.request("POST" if body else "GET", URL + path, content=body, headers=headers)
+def by_request(path: str, body: bytes | None, headers: dict[str, str]) -> Response:
+    """Call requests or httpx, which have one form."""
+    sent = {"data" if LIBRARY == "requests" else "content": body}
+    answer = import_module(LIBRARY).request("POST" if body else "GET", URL + path, headers=headers, **sent)
     return answer.status_code, answer.headers.get("ETag", ""), answer.text
 
 
@@ -133,21 +107,23 @@ def by_curl(path: str, body: bytes | None, headers: dict[str, str]) -> Response:
     return int(status), etag, text
 
 
-def visit_and_read(call: Callable[[str, bytes | None, dict[str, str]], Response], known: dict[str, Any]) -> None:
-    """Send the visit, again if it was sent before, and show the total. With polling, an unchanged one is not sent."""
-    call("/api/visitor/register", json.dumps(VISIT).encode(), {"Content-Type": "application/json"})
-    status, etag, text = call("/api/stats", None, {"If-None-Match": known["etag"]} if MODE and known else {})
-    if status != 304:
-        known |= {"etag": etag, "total": json.loads(text)["totalVisits"]}
-    say("shown", total=known["total"])
-
-
-HTTP = {"urllib": by_urllib, "requests": by_requests, "httpx": by_httpx, "curl": by_curl}
+HTTP = {"urllib": by_urllib, "requests": by_request, "httpx": by_request, "curl": by_curl}
 LISTENING = {
     **{"python-socketio 4": python_socketio, "python-socketio 5": python_socketio, "python-engineio": python_engineio},
     **{"websockets": websockets, "websocket-client": websocket_client},
     **{"httpx-sse": httpx_sse, "sseclient": sseclient, "sseclient-py": sseclient_py},
 }
+known: dict[str, Any] = {}
+
+
+def visit_and_read() -> None:
+    """Send the visit, again if it was sent before, and show the total. With polling, an unchanged one is not sent."""
+    call = HTTP[LIBRARY]
+    call("/api/visitor/register", json.dumps(VISIT).encode(), {"Content-Type": "application/json"})
+    status, etag, text = call("/api/stats", None, {"If-None-Match": known["etag"]} if MODE and known else {})
+    if status != 304:
+        known.update(etag=etag, total=json.loads(text)["totalVisits"])
+    say("shown", total=known["total"])
 
 
 def keep(trying: Callable[[], None]) -> None:
@@ -161,10 +137,9 @@ def keep(trying: Callable[[], None]) -> None:
 
 
 if LIBRARY in HTTP:
-    known: dict[str, Any] = {}
-    keep(lambda: visit_and_read(HTTP[LIBRARY], known))
+    keep(visit_and_read)
     for _ in sys.stdin:
-        keep(lambda: visit_and_read(HTTP[LIBRARY], known))
+        keep(visit_and_read)
 else:
     while True:
         keep(LISTENING[LIBRARY])

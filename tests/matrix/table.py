@@ -1,9 +1,10 @@
 """A table: surfaces down, distortions across, and in each cell what has to happen.
 
 A row of a table is text: the surface, two spaces, and one letter for each distortion. Several letters are
-outcomes at the places of a third axis, one for each.
+outcomes at the places of a third axis, one for each. Surfaces with the same letters may share a row.
 
     HOST        c c r r c -
+    PORT, PATH  r c r r c -
 
 | letter | outcome | the test of the cell asserts |
 | --- | --- | --- |
@@ -17,8 +18,11 @@ outcomes at the places of a third axis, one for each.
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cached_property
 
 import pytest
@@ -26,44 +30,57 @@ import pytest
 WORDS = {"c": "counts", "r": "refused", "w": "waits", "g": "goes without", "m": "means nothing", "-": ""}
 
 ANY = "*"
-"""Every surface or every distortion, in `says` and `reasons`. The entry that comes first applies."""
-
 Texts = dict[tuple[str, str], str]
-"""Texts by surface and distortion."""
+"""Texts by patterns of a surface and of a distortion, with `*` as in names of files. The first that fits applies."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
-    table: str
+    """A surface under a distortion. `place` is where the two meet in tables with a third axis, else empty."""
+
+    table: Table
     surface: str
     distortion: str
     place: str
-    """Where the two meet, in tables with a third axis. Else empty."""
-
-    outcome: str
-    """One of the words of `WORDS`, empty for a cell that cannot be."""
-
-    says: str
-    """A part of the sentence, or the code, that the test asserts. Else empty."""
-
-    why: str
-    test: str
     is_quick: bool = False
     """Whether `make test` runs it."""
+
+    @property
+    def outcome(self) -> str:
+        """One of the words of `WORDS`, empty for a cell that cannot be."""
+        return WORDS[self.table.letter_at(self.surface, self.distortion, self.place)]
+
+    @property
+    def says(self) -> str:
+        """A part of the sentence, or the code, that the test asserts. Else empty."""
+        return self.text_of(self.table.says)
+
+    @property
+    def why(self) -> str:
+        return self.text_of(self.table.reasons)
+
+    def text_of(self, texts: Texts) -> str:
+        pair = (self.surface, self.distortion)
+        return next((text for key, text in texts.items() if all(map(fnmatchcase, pair, key))), "")
 
     @property
     def id(self) -> str:
         return "-".join(filter(None, (self.surface, self.distortion, self.place))).replace(" ", "_")
 
+    @property
+    def method(self) -> str:
+        """The surface as the name of a method."""
+        return re.sub(r"\W+", "_", self.surface.lower())
+
     def as_json(self) -> dict[str, str | bool]:
         return {
-            "table": self.table,
+            "table": self.table.name,
             "surface": " / ".join(filter(None, (self.surface, self.place))),
             "distortion": self.distortion,
             "outcome": self.outcome,
             "why": self.why or self.says,
             "quick": self.is_quick,
-            "test": f"{self.test}[{self.id}]" if self.outcome else "",
+            "test": f"{self.table.test}[{self.id}]" if self.outcome else "",
         }
 
 
@@ -75,7 +92,7 @@ class Table:
 
     distortions: tuple[str, ...]
     rows: str
-    """Lines of a surface, two spaces or more, and for each distortion a letter, or one for each place."""
+    """Lines of surfaces, two spaces or more, and for each distortion a letter, or one for each place."""
 
     reasons: Texts = field(default_factory=dict)
     """Why a cell is empty, or why its outcome is not the obvious one."""
@@ -88,14 +105,17 @@ class Table:
     is_quick_in_each_row: bool = False
     """Whether `make test` runs one cell of each row and column, and not one of the whole table."""
 
+    quick_places: tuple[str, ...] = ()
+    """Places that `make test` prefers, the first most, because each other place costs a page."""
+
     @cached_property
     def letters(self) -> dict[tuple[str, str], str]:
         """The letters by surface and distortion."""
         letters = {}
         for line in filter(None, map(str.strip, self.rows.splitlines())):
-            surface, _, marks = line.partition("  ")
-            assert len(marks.split()) == len(self.distortions), f"{self.name}: {surface} has not one letter each"
-            letters |= {(surface, name): mark for name, mark in zip(self.distortions, marks.split(), strict=True)}
+            surfaces, _, marks = line.partition("  ")
+            for surface in surfaces.split(", "):
+                letters |= {(surface, name): mark for name, mark in zip(self.distortions, marks.split(), strict=True)}
         return letters
 
     @property
@@ -106,18 +126,31 @@ class Table:
     def cells(self) -> list[Cell]:
         """All cells that can be, in a place each, and more where a pair with a place would be in none."""
         drawn = self._draw()
-        pairs = [cell[:2] for cell in drawn]
-        quick = {pairs.index(pair) for pair in self._quick(pairs)}
-        return [self._cell(*cell, is_quick=number in quick) for number, cell in enumerate(drawn)]
+        quick = self._quick(drawn)
+        return [Cell(self, *cell, is_quick=number in quick) for number, cell in enumerate(drawn)]
 
     @property
     def empty_cells(self) -> list[Cell]:
-        return [self._cell(*pair, "") for pair, mark in self.letters.items() if mark == "-"]
+        return [Cell(self, *pair, "") for pair, mark in self.letters.items() if mark == "-"]
 
     def parameters(self) -> list[object]:
         """Values for `pytest.mark.parametrize("cell", …)`. All but the quick ones are `long`."""
-        long = pytest.mark.long(proved_by=self.test)
-        return [pytest.param(cell, id=cell.id, marks=() if cell.is_quick else long) for cell in self.cells]
+        return [pytest.param(cell, id=cell.id, marks=() if cell.is_quick else self.long) for cell in self.cells]
+
+    def pages(self, name_of: Callable[[Cell], str]) -> list[object]:
+        """Lists of cells as values. Quick cells with one name share a page, and have their own as `long` ones."""
+        shared: dict[str, list[Cell]] = defaultdict(list)
+        pages = []
+        for cell in self.cells:
+            name = name_of(cell) if cell.is_quick else ""
+            pages.append(pytest.param([cell], id=cell.id, marks=self.long if name or not cell.is_quick else ()))
+            if name:
+                shared[name].append(cell)
+        return [*(pytest.param(cells, id=f"quick-{name}") for name, cells in shared.items()), *pages]
+
+    @property
+    def long(self) -> pytest.MarkDecorator:
+        return pytest.mark.long(proved_by=self.test)
 
     def letter_at(self, surface: str, distortion: str, place: str) -> str:
         letters = self.letters[surface, distortion]
@@ -128,19 +161,6 @@ class Table:
         filled = [pair for pair, mark in self.letters.items() if mark != "-"]
         pairs = {(value, place) for pair in filled for value in pair for place in self.places}
         return pairs - self.absent
-
-    def _cell(self, surface: str, distortion: str, place: str, is_quick: bool = False) -> Cell:
-        return Cell(
-            table=self.name,
-            surface=surface,
-            distortion=distortion,
-            place=place,
-            outcome=WORDS[self.letter_at(surface, distortion, place)],
-            says=text_of(self.says, surface, distortion),
-            why=text_of(self.reasons, surface, distortion),
-            test=self.test,
-            is_quick=is_quick,
-        )
 
     def _draw(self) -> list[tuple[str, str, str]]:
         """Give each cell the place whose pairs are in the fewest cells, then add cells for pairs that are in none."""
@@ -165,24 +185,21 @@ class Table:
         places = [place for place in self.places if self.letter_at(surface, distortion, place) != "-"]
         return [place for place in places if not self.absent & {(surface, place), (distortion, place)}]
 
-    def _quick(self, filled: list[tuple[str, str]]) -> set[tuple[str, str]]:
+    def _quick(self, drawn: list[tuple[str, str, str]]) -> set[int]:
+        """The first cell, or cells near the diagonal, which have most rows and columns in the fewest cells."""
         if not self.is_quick_in_each_row:
-            return set(filled[:1])
+            return {0}
+        rows, columns, preferred = self.surfaces, self.distortions, self.quick_places
+
+        def rank(number: int) -> tuple[int, int]:
+            surface, distortion, place = drawn[number]
+            order = preferred.index(place) if place in preferred else len(preferred)
+            return order, (columns.index(distortion) - rows.index(surface)) % len(columns)
+
         seen: set[str] = set()
         quick = set()
-        for pair in sorted(filled, key=self._diagonal):
-            if not seen.issuperset(pair):
-                quick.add(pair)
-                seen.update(pair)
+        for number in sorted(range(len(drawn)), key=rank):
+            if not seen.issuperset(drawn[number][:2]):
+                quick.add(number)
+                seen.update(drawn[number][:2])
         return quick
-
-    def _diagonal(self, pair: tuple[str, str]) -> int:
-        """How far a cell is from the diagonal: cells on it have most rows and columns in the fewest cells."""
-        row, column = self.surfaces.index(pair[0]), self.distortions.index(pair[1])
-        return (column - row) % len(self.distortions)
-
-
-def text_of(texts: Texts, surface: str, distortion: str) -> str:
-    """The text of a cell: the first entry whose surface and distortion fit."""
-    keys = {(surface, distortion), (surface, ANY), (ANY, distortion), (ANY, ANY)}
-    return next((text for key, text in texts.items() if key in keys), "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
@@ -14,26 +13,15 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import START_S, Server
 
-from matrix import behind_faults as faults, behind_files as files
-from matrix.behind import BEHIND, SERVING, START, STOPPING
-from matrix.behind_faults import Behind
+from matrix.behind import BEHIND, MOMENTS, START
+from matrix.behind_faults import Behind, BySentinel, OnPostgres, OnRedis, OnSmtp
+from matrix.behind_files import MovedClock, OnDisk, WithCities
 from matrix.table import Cell
 
-SURFACES: dict[str, type[Behind]] = {
-    "PostgreSQL": faults.OnPostgres,
-    "first of two hosts": faults.FirstOfTwo,
-    "last of two hosts": faults.LastOfTwo,
-    "Redis": faults.OnRedis,
-    "Sentinel": faults.BySentinel,
-    "SMTP": faults.OnSmtp,
-    "SMTP with TLS": faults.OnSmtps,
-    "disk": files.OnDisk,
-    "name of PostgreSQL": faults.NameOfPostgres,
-    "name of Redis": faults.NameOfRedis,
-    "name of SMTP": faults.NameOfSmtp,
-    "geo file": files.WithCities,
-    "clock": files.MovedClock,
-}
+SERVICES = (OnPostgres, OnPostgres, OnPostgres, OnRedis, BySentinel, OnSmtp, OnSmtp)
+KINDS = (*SERVICES, OnDisk, OnPostgres, OnRedis, OnSmtp, WithCities, MovedClock)
+KIND_OF = dict(zip(BEHIND.surfaces, KINDS, strict=True))
+"""Classes by surface, in the order of the table."""
 
 RECOVERY_S = 30
 """How soon after the end of a cause visits count again."""
@@ -41,15 +29,11 @@ RECOVERY_S = 30
 LEAVES_WITHIN_S = 10 + SLACK_MS / 1000  # the promise, and time on a busy machine
 
 
-def test_each_surface_of_the_table_can_be_distorted():
-    assert list(SURFACES) == BEHIND.surfaces
-
-
 @pytest.mark.filterwarnings("ignore:Requiring AUTH")
 @pytest.mark.parametrize("cell", BEHIND.parameters())
 def test_a_failure_behind_the_server_has_the_outcome_of_its_cell(cell, tmp_path, postgres, new_server):
     with ExitStack() as stack:
-        behind = SURFACES[cell.surface](cell.distortion, tmp_path, stack, postgres)
+        behind: Behind = KIND_OF[cell.surface](cell, tmp_path, stack, postgres)
         server = new_server(behind.database, **behind.settings)
         server.program = behind.program
         if cell.surface == "clock" or cell.place != START:  # a clock is compared with visits
@@ -60,7 +44,8 @@ def test_a_failure_behind_the_server_has_the_outcome_of_its_cell(cell, tmp_path,
         else:
             behind.database.begin()
             behind.remember()
-        MOMENTS[cell.place](cell, behind, server)
+        (at_the_start, while_serving, while_stopping)[MOMENTS.index(cell.place)](cell, behind, server)
+        wait_until(lambda: server.post_visit("karim", "after").ok, "visits count again", RECOVERY_S)
         behind.assert_recovered(server)
         assert_whole(server)
         assert "Traceback" not in server.log
@@ -87,7 +72,6 @@ def at_the_start(cell: Cell, behind: Behind, server: Server) -> None:
         server.wait_until_serving()
         assert_counts(cell, behind, server)
         behind.mend()
-    register_within(server, RECOVERY_S)
 
 
 def while_serving(cell: Cell, behind: Behind, server: Server) -> None:
@@ -98,7 +82,6 @@ def while_serving(cell: Cell, behind: Behind, server: Server) -> None:
     else:
         assert_counts(cell, behind, server)
     behind.mend()
-    register_within(server, RECOVERY_S)
 
 
 def while_stopping(cell: Cell, behind: Behind, server: Server) -> None:
@@ -107,7 +90,7 @@ def while_stopping(cell: Cell, behind: Behind, server: Server) -> None:
     if cell.outcome == "goes without":
         assert_counts(cell, behind, server)
     with ThreadPoolExecutor(1) as clients:
-        sent = clients.submit(post_once, server, "last")
+        sent = clients.submit(post_last, server)
         wait_until(lambda: sent.running() or sent.done(), "it is on its way")
         status, seconds = server.stop(signal.SIGTERM)
         assert (status, seconds < LEAVES_WITHIN_S) == (0, True), seconds
@@ -119,13 +102,6 @@ def while_stopping(cell: Cell, behind: Behind, server: Server) -> None:
         assert answer.json()["visit"]["ordinal"] == receipt.ordinal
     else:
         assert answer is None or is_refused(answer)
-
-
-MOMENTS: dict[str, Callable[[Cell, Behind, Server], None]] = {
-    START: at_the_start,
-    SERVING: while_serving,
-    STOPPING: while_stopping,
-}
 
 
 def assert_counts(cell: Cell, behind: Behind, server: Server) -> None:
@@ -143,16 +119,12 @@ def is_refused(answer: requests.Response) -> bool:
     return True
 
 
-def post_once(server: Server, visit: str) -> requests.Response | None:
-    """The response; None if the server has gone."""
+def post_last(server: Server) -> requests.Response | None:
+    """Send a visit on its own connection. None if the server has gone."""
     with suppress(requests.ConnectionError):
-        body = {"visitorId": "karim", "visitId": visit}
+        body = {"visitorId": "karim", "visitId": "last"}
         return requests.post(f"{server.url}/api/visitor/register", json=body, timeout=PATIENCE_S)
     return None
-
-
-def register_within(server: Server, seconds: float) -> None:
-    wait_until(lambda: server.post_visit("karim", "after").ok, "visits count again", seconds)
 
 
 def assert_whole(server: Server) -> None:
