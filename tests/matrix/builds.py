@@ -1,7 +1,5 @@
 """Earlier builds, made from the history: their folders, servers and client files."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -30,8 +30,8 @@ PAGE_SCRIPTS = {
     "npm client": PACKAGE + FOLLOW,
     "npm react": PACKAGE
     + """
-    import { useKoyJabo } from "@koyjabo/react";
     import { createRoot } from "react-dom/client";
+    import { useKoyJabo } from "@koyjabo/react";
     const Total = () => useKoyJabo(koyjabo).stats?.totalVisits.toLocaleString("en") ?? "";
     createRoot(document.querySelector("main")).render(<Total />);
     koyjabo.start();""",
@@ -134,11 +134,13 @@ def page(row, scenario):
         tab.wait_for_timeout(20)
         return re.sub(r"\D", "", tab.locator("[part=number], main").first.inner_text()) == str(total)
 
-    with scenario.fixture("browser").new_context(service_workers="block") as context:
+    # Without the permission, Chromium lets no page that comes from the test reach a server on this machine.
+    options = {"service_workers": "block", "permissions": ["local-network-access"]}
+    with scenario.fixture("browser").new_context(**options) as context:
         context.route("**/static/js/**", send)
         context.route(ELSEWHERE, lambda route: route.fulfill(content_type="text/html", body=html))
         tab, exceptions = context.new_page(), []
-        tab.on("pageerror", exceptions.append)
+        tab.on("pageerror", lambda error: exceptions.append(error))
         tab.goto(ELSEWHERE)
         wait_until(partial(shows, before + 1), "the visit is counted")
         while True:

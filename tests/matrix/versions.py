@@ -4,8 +4,6 @@ What one build has made is used with another. `docs/install.md` (Upgrade) and `d
 server of cdd7f1320 works on the schema of now, and one of fc0bc4ec3 does not start on it.
 """
 
-from __future__ import annotations
-
 from matrix.table import ANY, Table
 
 BUILDS = ("cdd7f1320", "fc0bc4ec3")
