@@ -122,7 +122,7 @@ def listener(kind, scenario):
 def page(row, scenario):
     """A page of another site, with client files of the scenario's build. It counts, and follows the server."""
     before, files = scenario.server.stats().total, build(scenario.files)
-    script = PAGE_SCRIPTS[row] if row in PAGES[:2] else bundle(files, PAGE_SCRIPTS[row], row == "classic")
+    script = PAGE_SCRIPTS[row] if row in ("module", "element") else bundle(files, PAGE_SCRIPTS[row], row == "classic")
     html = PAGE.format("text/javascript" if row == "classic" else "module", scenario.server.port)
 
     def send(route):
