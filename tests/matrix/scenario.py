@@ -14,7 +14,7 @@ REFUSED_START = 2
 
 
 class Scenario:
-    """Rows of one kind. They share a database and its servers, of which `server` is in use."""
+    """Rows of one kind. They share a database and its servers. `server` is the one in use."""
 
     def __init__(self, rows, kind, place, folder, fixture):
         self.kind, self.place, self.folder, self.fixture = kind, place, folder, fixture
@@ -27,6 +27,7 @@ class Scenario:
         self.files = SERVERS[how][0].format(earlier)
         versions = [name.format(earlier) for name in (PAGE_SERVERS if self.kind == "page" else SERVERS)[how]]
         if how == BESIDE:
+            # The older build starts second, because it is the one that refuses.
             self.serve_beside(*(versions if earlier == BUILDS[0] else (NOW, earlier)))
         else:
             self.serve_in_turn(versions)

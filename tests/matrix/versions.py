@@ -24,7 +24,7 @@ SERVERS = {
     BESIDE: ("{}", NOW),
     "back to {}": ("{}", NOW, "{}"),
 }
-"""The servers on one database, one after another, or two beside each other. `{}` is each earlier build.
+"""The servers on one database, one after another, or two at the same time. `{}` is each earlier build.
 
 What is made with the first one is used with the others. Pages have client files of the first one.
 """
