@@ -41,7 +41,8 @@ wheel: $(ASSETS)  ## build the wheel in dist/, with migrations and assets
 
 # SEED=7 runs them in a random order, ALONE=1 each with new fixtures, DURATIONS=1 stores the duration of each module,
 # PROFILE=1 prints the CPU time of modules and shared fixtures, and ARGS are for pytest.
-# Compiled Python and bundles of frameworks are stored next to the installed packages. A run writes nothing else into the checkout.
+# Compiled Python, bundles of frameworks and earlier builds are stored next to the installed packages. A run writes
+# nothing else into the checkout.
 PYTEST = PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache $(WITH_NODE) $(BIN)/python -m pytest $(if $(SEED),--random-order $(SEED)) $(if $(ALONE),--alone --dist load) $(if $(DURATIONS),--store-durations) $(if $(PROFILE),--profile) $(ARGS)
 
 test: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## run the quick tests, one per promise, in about four minutes

@@ -1,112 +1,77 @@
-"""Earlier builds, made from the history: their servers, commands and client files."""
+"""Earlier builds, made from the history: their folders, servers and client files."""
 
-from __future__ import annotations
-
+import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
-import pytest
-from support.databases.database import Database
+from support.databases.database import Database, made_once
 from support.programs.exports import commit_named, export, translate
 from support.programs.forking import Program, start_anew
 from support.programs.processes import ROOT, environment
 from support.servers.server import Server
 
-ESBUILD = ROOT / "node_modules/.bin/esbuild"
-REACT = ROOT / "clients/react/node_modules"
+from matrix.versions import NOW
+
+BUILDS_FOLDER = ROOT / ".venv" / "builds"
+"""Builds stay here after a run, so that each is exported and compiled once."""
+
 INSTALL = ("-m", "uv", "pip", "install", "--quiet", "--require-hashes", "--python", sys.executable)
-APPLICATIONS = {
-    "client": """
-        import { KoyJabo } from "koyjabo";
-        globalThis.begin = (baseUrl) => {
-          const koyjabo = new KoyJabo({ baseUrl });
-          koyjabo.subscribe((stats) => { document.body.textContent = stats?.totalVisits ?? ""; });
-          koyjabo.start();
-        };""",
-    "react": """
-        import { useKoyJabo } from "@koyjabo/react";
-        import { KoyJabo } from "koyjabo";
-        import { createElement } from "react";
-        import { createRoot } from "react-dom/client";
-        const Total = ({ koyjabo }) => useKoyJabo(koyjabo).stats?.totalVisits.toLocaleString("en") ?? "";
-        globalThis.begin = (baseUrl) => {
-          const koyjabo = new KoyJabo({ baseUrl });
-          const main = document.body.appendChild(document.createElement("main"));
-          createRoot(main).render(createElement(Total, { koyjabo }));
-          koyjabo.start();
-        };""",
-}
-"""Pages of the npm packages, which show the total."""
+SCRIPTS = "koyjabo/static/counting"
+ESBUILD = (ROOT / "node_modules/.bin/esbuild", "--bundle", "--minify", "--jsx=automatic")
 
 
-@dataclass(frozen=True)
-class Build:
-    """A checkout in `folder`, and the folder of the packages that only it needs."""
-
-    name: str
-    folder: Path
-    packages: str = ""
-
-    @property
-    def scripts(self) -> Path:
-        return self.folder / "koyjabo" / "static" / "counting"
-
-    def bundle(self, name: str, target: Path) -> str:
-        """The script of a page that uses an npm package of this build, or the element as one classic script."""
-        shutil.copytree(self.scripts, copy := target.with_suffix(""))
-        if name == "classic":
-            shutil.copy(copy / "classic-origin.js", copy / "client/origin.js")
-            source, options = copy / "koyjabo-count.js", ["--format=iife"]
-        else:
-            shutil.copytree(self.folder / "clients/js/src", copy, dirs_exist_ok=True)
-            source = target.with_suffix(".mjs")
-            source.write_text(APPLICATIONS[name])
-            folders = {package: REACT / package for package in ("react", "react-dom")}
-            folders |= {"koyjabo": copy / "index.js", "@koyjabo/react": self.folder / "clients/react/src/index.ts"}
-            options = ["--format=esm", "--jsx=automatic", '--define:process.env.NODE_ENV="production"']
-            options += [f"--alias:{package}={folder}" for package, folder in folders.items()]
-        command = [str(ESBUILD), str(source), "--bundle", *options, f"--outfile={target}"]
-        subprocess.run(command, check=True, capture_output=True)
-        return target.read_text()
+@cache
+def build(name: str) -> Path:
+    """The checkout of now or of a commit. Its folder `packages` has what it needs, if that differs from now."""
+    if name == NOW:
+        return ROOT
+    assert commit_named(name), f"{name} is missing: upgrade tests need a checkout with full history"
+    BUILDS_FOLDER.mkdir(exist_ok=True)
+    folder = BUILDS_FOLDER / name
+    requirements, packages = folder / "requirements.txt", folder / "packages"
+    with made_once(folder) as is_made:
+        if not is_made:
+            shutil.rmtree(folder, ignore_errors=True)
+            export(name, folder)
+            translate(folder)
+        if not packages.exists() and requirements.read_text() != (ROOT / "requirements.txt").read_text():
+            command = [sys.executable, *INSTALL, "--target", str(packages), "-r", str(requirements)]
+            subprocess.run(command, check=True, capture_output=True)
+    return folder
 
 
-NOW = Build("now", ROOT)
-
-
-def build(commit: str, folder: Path) -> Build:
-    """Export a commit to `folder`, and install what it needs if that differs from now."""
-    if commit_named(commit) is None:
-        pytest.fail(f"{commit} is missing: upgrade tests need a checkout with full history")
-    export(commit, folder)
-    translate(folder)
-    packages = folder / "packages"
-    if (folder / "requirements.txt").read_text() == (ROOT / "requirements.txt").read_text():
-        return Build(commit, folder)
-    install = [sys.executable, *INSTALL, "--target", str(packages), "-r", str(folder / "requirements.txt")]
-    subprocess.run(install, check=True, capture_output=True)
-    return Build(commit, folder, str(packages))
+@cache
+def bundle(build: Path, script: str, is_classic: bool) -> str:
+    """A script that imports the element or an npm package of a build, with everything that it imports."""
+    with TemporaryDirectory() as folder:
+        files = Path(folder) / "files"
+        shutil.copytree(build / SCRIPTS, files)
+        shutil.copytree(build / "clients/js/src", files, dirs_exist_ok=True)
+        if is_classic:
+            shutil.copy(files / "classic-origin.js", files / "client/origin.js")
+        (files / "page.jsx").write_text(script)
+        packages = {"koyjabo": files / "index.js", "@koyjabo/react": build / "clients/react/src/index.ts"}
+        variables = os.environ | {"NODE_PATH": str(ROOT / "clients/react/node_modules")}
+        options = [f"--alias:{package}={source}" for package, source in packages.items()]
+        command = [*ESBUILD, files / "page.jsx", *options, f"--format={'iife' if is_classic else 'esm'}"]
+        return subprocess.run(command, env=variables, check=True, capture_output=True, text=True).stdout
 
 
 class BuiltServer(Server):
-    """A server of an earlier build, in a new interpreter."""
+    """A server of a build, in a new interpreter."""
 
-    def __init__(self, build: Build, database: Database, folder: Path, **settings: Any) -> None:
-        super().__init__(database, folder, **settings)
+    def __init__(self, build: Path, database: Database, folder: Path, **settings: Any) -> None:
+        super().__init__(database, folder, PYTHONPATH=build / "packages", **settings)
         self.build = build
 
     def _start(self, *files: IO[Any]) -> Program:
-        return start_anew([sys.executable, "wsgi.py"], self._environment(), files, self.build.folder)
+        return start_anew([sys.executable, "wsgi.py"], environment(**self.settings), files, self.build)
 
     def koyjabo(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "koyjabo", *arguments]
-        folder, variables = self.build.folder, self._environment()
-        return subprocess.run(
-            command, cwd=folder, env=variables, input=typed, capture_output=True, text=True, check=False
-        )
-
-    def _environment(self) -> dict[str, str]:
-        return environment(**self.settings) | ({"PYTHONPATH": self.build.packages} if self.build.packages else {})
+        command, variables = [sys.executable, "-m", "koyjabo", *arguments], environment(**self.settings)
+        return subprocess.run(command, cwd=self.build, env=variables, input=typed, capture_output=True, text=True)

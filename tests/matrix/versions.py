@@ -4,8 +4,6 @@ What one build has made is used with another. `docs/install.md` (Upgrade) and `d
 server of cdd7f1320 works on the schema of now, and one of fc0bc4ec3 does not start on it.
 """
 
-from __future__ import annotations
-
 from matrix.table import ANY, Table
 
 BUILDS = ("cdd7f1320", "fc0bc4ec3")
@@ -14,16 +12,29 @@ BUILDS = ("cdd7f1320", "fc0bc4ec3")
 PAGES = ("module", "element", "classic", "npm client", "npm react")
 """Rows of client files. What kind of database a server has is not seen by them."""
 
+KINDS = dict.fromkeys(PAGES, "page") | {"backup": "backup"}
+"""Rows of a kind share a database. All others have none."""
+
 NOW = "now"
-DISTORTIONS = tuple(
-    name.format(build)
-    for name in ("{} to now", "now to {}", "tabs open from {}", "beside {}", "back to {}")
-    for build in BUILDS
-)
-"""For each earlier build: a thing of it is used with now, and a thing of now with it; the server is upgraded from it
-while pages are open; both serve one database; and the server returns to it after an upgrade.
+BESIDE = "beside {}"
+SERVERS = {
+    "{} to now": ("{}", NOW),
+    "now to {}": (NOW, "{}"),
+    "tabs open from {}": ("{}", NOW),
+    BESIDE: ("{}", NOW),
+    "back to {}": ("{}", NOW, "{}"),
+}
+"""The servers on one database, one after another, or two at the same time. `{}` is each earlier build.
+
+What is made with the first one is used with the others. Pages have client files of the first one.
 """
 
+PAGE_SERVERS = SERVERS | {"{} to now": (NOW,), "now to {}": ("{}",), BESIDE: (NOW, "{}")}
+"""The servers that pages are opened with."""
+
+DISTORTIONS = {how.format(build): (how, build) for how in SERVERS for build in BUILDS}
+
+NEW_DATABASE = "where a version refuses the newer schema, its own backup is restored into a new database"
 NO_CLASSIC = "fc0bc4ec3 has no classic file"
 MIGRATED = "a newer version of this program has migrated it"
 NEWER_BACKUP = "newer version"
@@ -32,7 +43,7 @@ OLDER_BACKUP = "Restore it with the older version that made it"
 VERSIONS = Table(
     name="versions",
     test="matrix/test_versions.py::test_a_thing_of_one_version_has_the_outcome_of_its_row_with_another",
-    distortions=DISTORTIONS,
+    distortions=tuple(DISTORTIONS),
     rows="""
     receipt       c c c r c c c r c r
     login         c c c r c c c r c r
@@ -46,23 +57,19 @@ VERSIONS = Table(
     stream        c c c r c c c r c r
     module        c c c c c c c r c r
     element       c c c c c c c r c r
-    classic       c - c c c - c r c r
+    classic       c - c c c - c - c -
     npm client    c c c c c c c r c r
     npm react     c c c c c c c r c r
     """,
     reasons={
         ("classic", "fc0bc4ec3 to now"): NO_CLASSIC,
-        ("classic", "tabs open from fc0bc4ec3"): NO_CLASSIC,
-        (
-            "backup",
-            "back to fc0bc4ec3",
-        ): "where a version refuses the newer schema, its own backup is restored into a new database",
+        **{("classic", f"{how} fc0bc4ec3"): NO_CLASSIC for how in ("tabs open from", "beside", "back to")},
+        ("backup", "back to fc0bc4ec3"): NEW_DATABASE,
     },
     says={
         ("backup", "fc0bc4ec3 to now"): OLDER_BACKUP,
         ("backup", "tabs open from fc0bc4ec3"): OLDER_BACKUP,
-        ("backup", "now to cdd7f1320"): NEWER_BACKUP,
-        ("backup", "now to fc0bc4ec3"): NEWER_BACKUP,
+        **{("backup", f"now to {build}"): NEWER_BACKUP for build in BUILDS},
         **{(ANY, f"{how} fc0bc4ec3"): MIGRATED for how in ("now to", "beside", "back to")},
     },
     places=("SQLite", "PostgreSQL"),
