@@ -163,7 +163,7 @@ GIVE_GROUND = """() => {
 
 
 def check_accessible(page: Page) -> None:
-    """Assert that axe-core finds nothing serious and nothing overflows. The full run also checks light and wide pages."""
+    """Assert that axe-core finds nothing serious and nothing overflows, in the full run also light and wide."""
     page.evaluate(GIVE_GROUND)
     page.evaluate(AXE.read_text())  # a script tag would violate the page's policy
     for scheme, width in LOOKS:
