@@ -130,7 +130,7 @@ INK = """
 DARK = "#101418"
 
 
-QUICK_SCHEMES = [("light", "dark"), ("dark", "light")]
+QUICK_SCHEMES = [("light", "dark")]
 """What a person prefers, and the scheme of the page."""
 
 

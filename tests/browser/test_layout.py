@@ -7,6 +7,7 @@ from pages import PHONE, expect, open_live, visit
 from support.clients.members import Member
 from support.programs.processes import NO_LIMITS
 from support.programs.zone import ZONE
+from support.runs.short_run import EVERYTHING
 
 HEIGHTS = {"/admin/server": 3_100, "/admin/visits": 3_800}
 """Maximum height in px at 360 px width."""
@@ -49,7 +50,9 @@ LOOK = """() => {
   return [texts.map((element) => parseFloat(style(element).fontSize)), framed];
 }"""
 
-FIXED = ["/", *(f"/admin/{page}" for page in ("", "server", "connect", "communities", "people", "visits"))]
+FIXED = ["/", "/admin/", "/admin/server", "/admin/visits"]
+if EVERYTHING:
+    FIXED += ["/admin/connect", "/admin/communities", "/admin/people"]
 LARGEST_SHIFT = 0.005
 MEASURE_SHIFTS = """
 globalThis.shifts = [];

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from pages import copied, expect, open_live, stat, wait_for
+from support.application.site import Site
 from support.clients.members import Member, promote
 
 
@@ -167,7 +168,8 @@ def test_late_html_does_not_replace_newer_pushed_numbers(admin_tab, line, held):
 
 
 def test_an_open_page_shows_a_total_that_an_admin_has_lowered(admin_tab, line, site):
-    site.koyjabo("total", "set", "--new-epoch", "1234")
+    with Site(site.database.url) as command:
+        command.set_total(1234, new_epoch=True)
     later = site.register("reader", page="/fares")
     expect(stat(admin_tab, "upto")).to_have_text(f"{later.ordinal:,}")
     expect(admin_tab.locator("[data-older]")).to_have_count(0)

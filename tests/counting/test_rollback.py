@@ -11,6 +11,7 @@ from support.clients.members import Member
 from support.clients.worker_connections import assert_never_fell, flat, pages, two_workers, worker_connections
 from support.faults.failing_programs import SERVE, written
 from support.people.accounts import bearer
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import METRICS_TOKEN, wait_until
 
 from koyjabo.base.cluster.outbox import RedisOutbox
@@ -122,7 +123,12 @@ class CountingLock:
         self._lock.release()
 
 
-def test_all_calls_that_wait_for_a_recovery_fail_with_it(site, database, monkeypatch):
+@pytest.fixture
+def impatient_database(monkeypatch):
+    monkeypatch.setattr(sqlite.connect, "__defaults__", (0.5, None))
+
+
+def test_all_calls_that_wait_for_a_recovery_fail_with_it(impatient_database, site, database, monkeypatch):
     lose(site, database, "lost")
     recovery, lock, attempts = site.services[Visits]._ledger._recovery, CountingLock(), []
     begin = recovery._begin_epoch
@@ -307,6 +313,16 @@ def test_all_workers_continue_above_the_last_acknowledged_visit(sqlite_database,
     assert_verified(server)
 
 
+def given(worker):
+    """The number of a new visit. The first requests find connections to the old database."""
+
+    def register():
+        status, answer = worker.ask("POST", "/api/visitor/register", {"visitorId": "ayesha"})
+        return answer["visit"]["ordinal"] if status == 200 else None
+
+    return wait_until(register, "a visit is registered", 2 * PATIENCE_S)
+
+
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 def test_a_worker_asks_the_others_before_it_commits_on_another_database_server(
     database, tmp_path, new_server, disposable_redis
@@ -318,14 +334,9 @@ def test_a_worker_asks_the_others_before_it_commits_on_another_database_server(
     with worker_connections(server) as (one, other):
         assert [one.register("ayesha").ordinal, other.register("ayesha").ordinal] == [1, 2]
         remembered = database.remember()
-        given = []
-        while len(given) < 3:  # the first requests find the old connections
-            status, answer = one.ask("POST", "/api/visitor/register", {"visitorId": "ayesha"})
-            given += [answer["visit"]["ordinal"]] if status == 200 else []
+        assert [given(one) for _ in range(3)] == [3, 4, 5]
         database.go_back(remembered)
-        while (answer := other.ask("POST", "/api/visitor/register", {"visitorId": "ayesha"}))[0] == 503:
-            pass
-        assert (given, answer[1]["visit"]["ordinal"]) == ([3, 4, 5], 6)
+        assert given(other) == 6
     assert database.rows(LOST_TOTALS) == [("site", 2, 5)]
 
 

@@ -32,6 +32,9 @@ class CompiledTemplates(FileSystemBytecodeCache):
         folder.mkdir(exist_ok=True)
         super().__init__(str(folder))
 
+    def get_cache_key(self, name: str, filename: str | None = None) -> str:
+        return super().get_cache_key(name)  # a copy of the project has the same templates
+
     def dump_bytecode(self, bucket: Bucket) -> None:
         with suppress(OSError):  # a test may have limited the space on the disk
             super().dump_bytecode(bucket)

@@ -66,7 +66,7 @@ def reduced(database) -> int:
 
 
 def test_a_killed_reduction_leaves_nothing_wrong_and_a_busy_server_loses_no_visit(server, database):
-    with Crowd([server], visits=40, seed=3, goes_on=True) as crowd:
+    with Crowd([server], visits=40, clients=4, seed=3, goes_on=True) as crowd:
         crowd.wait_for(40)
         killed = run("-c", REDUCE, **server.settings)
         assert killed.returncode == -signal.SIGKILL, killed.stderr

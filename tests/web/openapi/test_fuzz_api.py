@@ -27,7 +27,7 @@ NO_MAILBOX = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBL
 """No email can be sent, but the calls must not fail."""
 
 EXAMPLES = 8  # examples per operation
-EVERY = 1 if TIMES else 4  # of this many operations, one is tried
+EVERY = 1 if TIMES else 8  # of this many operations, one is tried
 ONE_IN = {0: 127, 1: 5}.get(TIMES, 1)
 """One in this many combinations of an odd value and a place is tried. The number is prime, so that every value and
 place is tried in turn.
