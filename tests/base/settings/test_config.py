@@ -252,7 +252,7 @@ def test_a_folder_that_cannot_be_read_means_no_files_in_it(tmp_path):
     settings = config.load(PRODUCTION | {"DATABASE_URL": POSTGRES}, instance=unreadable)
     assert settings.geoip_files == []
     for url in ("", f"sqlite:///{unreadable}/a.db "):
-        assert "x" * 300 in config.load({"DATABASE_URL": url}, instance=unreadable).database_url
+        assert "x" * 300 in config.load({"SECRET_KEY": KEY, "DATABASE_URL": url}, instance=unreadable).database_url
 
 
 def test_a_guessable_secret_key_is_refused():
