@@ -41,7 +41,8 @@ COPY --from=build /app /app
 # SQLite's default folder. Without a volume, the database is deleted with the container.
 # Backups go to /backups (docs/backup.md), which is a volume in compose.yaml.
 RUN chown koyjabo /app/instance && install -d -m 700 -o koyjabo /backups
-USER koyjabo
+# A number, because Kubernetes cannot tell that a name is not root (runAsNonRoot).
+USER 10001
 WORKDIR /app
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ENVIRONMENT=production PORT=8000
 EXPOSE 8000

@@ -88,7 +88,7 @@ def load(
             "creates a new database when it starts."
         )
     if not given.get("GEOIP_DATABASE"):
-        given["GEOIP_DATABASE"] = os.pathsep.join(file for file in CITY_FILES if (instance / file).exists())
+        given["GEOIP_DATABASE"] = os.pathsep.join(file for file in CITY_FILES if os.path.exists(instance / file))
     for name, remedy in DATABASES_OF_ADDRESSES.items():
         given[name] = _databases(name, str(given.get(name, "")), instance, remedy)
     try:
@@ -108,7 +108,7 @@ def _refuse_a_file_named_with_white_space(file: Path | None, raw_url: str, insta
     """
     with suppress(ValueError):
         earlier = database_url.file_of(database_url.normal(raw_url, instance))
-        if file and earlier and earlier.exists() and not file.exists():
+        if file and earlier and os.path.exists(earlier) and not os.path.exists(file):
             raise SettingsError(
                 f"DATABASE_URL ended with white space, which was part of the file's name: rename it from "
                 f"{str(earlier)!r} to {str(file)!r}."

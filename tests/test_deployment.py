@@ -74,7 +74,7 @@ def test_compose_has_a_volume_for_backups_that_the_server_may_write_into():
     assert "backups:/backups" in settings["services"]["app"]["volumes"]
     assert set(settings["volumes"]) == {"database", "backups"}
     image = (ROOT / "Dockerfile").read_text()
-    assert "install -d -m 700 -o koyjabo /backups" in image.partition("USER koyjabo")[0]
+    assert "install -d -m 700 -o koyjabo /backups" in image.partition("USER 10001")[0]
     files = re.findall(r"^docker compose exec app koyjabo (?:backup|restore) (\S+)", BACKUP, re.MULTILINE)
     assert files
     assert all(file.startswith("/backups/") for file in files)
@@ -110,8 +110,9 @@ def test_compose_with_caddy_starts_a_server_that_keeps_its_data_in_volumes(monke
     assert app["read_only"]
     settings = config.load(given | {"SECRET_KEY_FILE": str(tmp_path / "secret_key")})
     assert (settings.public_url, settings.environment) == ("https://live.example.com", "production")
-    image = (ROOT / "Dockerfile").read_text().partition("USER koyjabo")[0]
+    image, user, _ = (ROOT / "Dockerfile").read_text().partition("USER 10001")
     assert "chown koyjabo /app/instance" in image
+    assert ("--uid 10001" in image, user) == (True, "USER 10001")  # `runAsNonRoot` of Kubernetes refuses names
 
 
 def test_the_render_file_sets_only_known_settings_and_closes_its_databases_to_the_internet():

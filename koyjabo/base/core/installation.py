@@ -38,7 +38,7 @@ def home() -> Path:
     """
     given = os.environ.get(HOME, "")
     if folder := stripped(given):
-        return Path(given if Path(given).is_dir() else folder)  # earlier versions kept white space at its ends
+        return Path(given if os.path.isdir(given) else folder)  # earlier versions kept white space at its ends
     return Path.cwd() if _is_wheel() else _CHECKOUT
 
 

@@ -11,6 +11,15 @@ from koyjabo.base.core.i18n import ASCII_DIGITS, LANGUAGE_DIGITS
 MAX_SEARCH_LENGTH = 200
 """Maximum length of a search text, characters. The rest is ignored."""
 
+COMPOSED_LETTERS = {
+    unicodedata.normalize("NFC", letter): letter
+    for letter in map(chr, range(0x0900, 0x0D00))
+    if not unicodedata.is_normalized("NFC", letter)
+}
+"""Letters of Indian scripts by their spelling in NFC, which takes them apart, although keyboards type them: Bangla য়,
+ড় and ঢ়.
+"""
+
 UNUSABLE_CHARACTERS = re.compile(r"[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL refuses, and half characters (surrogates), which all databases refuse."""
 
@@ -25,12 +34,24 @@ def sought(text: str) -> str:
     return unicodedata.normalize("NFC", UNUSABLE_CHARACTERS.sub("", text[:MAX_SEARCH_LENGTH])).strip()
 
 
+def spellings(text: str) -> list[str]:
+    """`text` as keyboards and systems write it: in NFC, in NFD, and with the letters of COMPOSED_LETTERS."""
+    typed = unicodedata.normalize("NFC", text)
+    for apart, letter in COMPOSED_LETTERS.items():
+        typed = typed.replace(apart, letter)
+    return sorted({text, typed, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))})
+
+
 def has(column: Any, text: str) -> ColumnElement[bool]:
-    """A condition: the column contains `text`.
+    """A condition: the column contains `text`, in one of its spellings.
 
     SQLite ignores the case of ASCII letters only, so the text is also searched as typed.
     """
-    return or_(column.contains(text, autoescape=True), func.lower(column).contains(text.lower(), autoescape=True))
+    conditions = []
+    for spelling in spellings(text):
+        conditions.append(column.contains(spelling, autoescape=True))
+        conditions.append(func.lower(column).contains(spelling.lower(), autoescape=True))
+    return or_(*conditions)
 
 
 def has_words(columns: tuple[Any, ...], text: str) -> list[ColumnElement[bool]]:

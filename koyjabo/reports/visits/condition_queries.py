@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text as s
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.urls import ascii_host, normal
-from koyjabo.base.database.search import has, has_words
+from koyjabo.base.database.search import has, has_words, spellings
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.location_names import COUNTRIES_BY_CODE
 from koyjabo.counting.evidence.facts import ATTENDED_VISIT_MS
@@ -134,8 +134,8 @@ def _of_anything(session: Session, browsers: "_Browsers", part: str, sees_ids: b
     clauses = [has(Visit.page, part), has(Visit.referrer, part), _of_place(part), browsers.named(part)]
     if not part.isascii():  # browsers percent-encode other letters
         clauses += [
-            has(Visit.page, quote(part)),
-            *(has(Visit.referrer, text) for text in (quote(part), ascii_host(part))),
+            *(has(column, quote(text)) for text in spellings(part) for column in (Visit.page, Visit.referrer)),
+            has(Visit.referrer, ascii_host(part)),
         ]
     columns = (User.name, User.email, User.email_key) if sees_ids else (User.name,)
     if users := session.scalars(select(User.id).where(*has_words(columns, part)).limit(MAX_NAMES_FOUND)).all():

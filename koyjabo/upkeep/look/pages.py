@@ -19,7 +19,7 @@ from koyjabo.web.i18n import language, number_in
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.links import site_origin
 from .mark import MEDIA_TYPES
-from .picture import card, icon
+from .picture import CARD_SIZE, card, icon
 from .site_marks import SiteMarks
 
 bp = Blueprint("look", __name__)
@@ -47,7 +47,7 @@ RING = (
 
 @bp.app_context_processor
 def of_pages() -> dict[str, Any]:
-    return {"mark_url": mark_url, "look_version": look_version, "card_url": card_url}
+    return {"mark_url": mark_url, "look_version": look_version, "card_url": card_url, "card_size": CARD_SIZE}
 
 
 def mark_url() -> str:

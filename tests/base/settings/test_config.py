@@ -246,6 +246,15 @@ WEAK = [
 ]
 
 
+def test_a_folder_that_cannot_be_read_means_no_files_in_it(tmp_path):
+    """The system refuses to look into it, as for a user who may not enter the folder of another user."""
+    unreadable = tmp_path / ("x" * 300)
+    settings = config.load(PRODUCTION | {"DATABASE_URL": POSTGRES}, instance=unreadable)
+    assert settings.geoip_files == []
+    for url in ("", f"sqlite:///{unreadable}/a.db "):
+        assert "x" * 300 in config.load({"SECRET_KEY": KEY, "DATABASE_URL": url}, instance=unreadable).database_url
+
+
 def test_a_guessable_secret_key_is_refused():
     assert [weak for weak in WEAK if not operator_secrets.weakness(weak).startswith("is ")] == []
     for weak in WEAK:

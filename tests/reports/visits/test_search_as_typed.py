@@ -1,5 +1,8 @@
 """The visit log: its columns, and its search, in any letter case and script of digits."""
 
+from unicodedata import normalize
+from urllib.parse import quote
+
 import pytest
 from sqlalchemy import Text
 from support.application.site import site_fixture
@@ -23,10 +26,11 @@ IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605 Version/17.5 Mobile/15E148 Safari/604.1"
 )
 ENCODED = "/stops/%E0%A6%AE%E0%A6%BF%E0%A6%B0%E0%A6%AA%E0%A7%81%E0%A6%B0"  # মিরপুর
+COMPOSED = "\u09df"  # য়, as keyboards type it. In NFC and NFD it is two characters
 
 VISITS = {
     22301: {"visitor_id": "Visitor_A1", "place": "Bangladesh", "page": "/fares", "user_agent": ANDROID},
-    22302: {"visitor_id": "b2", "place": "Dhaka, BD", "page": "/fares/42", "user_agent": EDGE},
+    22302: {"visitor_id": "b2", "place": "Dhaka, BD", "page": f"/fares/{quote(COMPOSED)}", "user_agent": EDGE},
     22303: {"visitor_id": "c3", "place": "Romania", "page": "/", "user_agent": IPHONE},
     22304: {"visitor_id": "d4", "place": "Oman", "page": "/about", "referrer": "https://www.facebook.com/groups/1"},
     22305: {"visitor_id": "e5", "place": "Muscat, OM", "page": ENCODED, "referrer": "https://m.facebook.com"},
@@ -60,6 +64,7 @@ NUMBER = ["22303", "22,303", "২২৩০৩", "#22303", "no 22,303", " নং 
 TEXTS = {
     **{text: [22303] for text in NUMBER},
     "FARES": [22301, 22302],
+    **{text: [22302] for text in (COMPOSED, normalize("NFC", COMPOSED))},
     "মিরপুর": [22305],
     **{text: [22301, 22302, 22306] for text in ("bangladesh", "Bangla", "বাংলাদেশ")},
     **{text: [22302] for text in ("dhaka", "ঢাকা", "Dhaka, Bangladesh", "dhaka, bd", "ঢাকা, বাংলাদেশ")},
@@ -72,7 +77,7 @@ TEXTS = {
     "CURL": [22306],
     **{text: [OF_USER] for text in ("nusrat", "NUSRAT@example")},
     **{text: [OF_COMMUNITY] for text in ("hikers", "mirpur ১০")},
-    "%": [22305],
+    "%": [22302, 22305],
     "nothing like it": [],
     **{text: [] for text in ("99999999999999999999", "9223372036854775808", "-1", "22300", "22309", "٢٢٣٠٣")},
 }

@@ -76,6 +76,8 @@ def test_a_number_and_the_home_page_are_shared_with_a_picture_of_the_number(sqli
             address = PREVIEW.search(site.client.get(path).text)[1].replace("&amp;", "&")
             assert dict(parse_qsl(urlsplit(address).query)).get("n") == (number and str(number))
             assert has_flaps(picture(site, address)) == (number is not None)
+            sizes = re.findall(r'"og:image:(?:width|height)" content="(\d+)"', site.client.get(path).text)
+            assert tuple(map(int, sizes)) == picture(site, address).size
         pictures = [site.client.get(f"/card.png?n={query}") for query in ("4001", "4000", "4001&lang=bn")]
         assert len({answer.data for answer in pictures}) == 3
         assert pictures[0].headers["Cache-Control"] == "public, max-age=86400"

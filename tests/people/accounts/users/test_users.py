@@ -2,10 +2,11 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from unicodedata import normalize
 
 import pytest
 from support.application.site import Site, assert_error
-from support.people.accounts import Person, log_in, new_admin, sign_up, try_login
+from support.people.accounts import PASSWORD, Person, log_in, new_admin, sign_up, try_login
 from support.people.communities import PATH, account_of, losses as losses_of
 from support.people.page_readers import Reader
 from support.programs.patience import PATIENCE_S
@@ -47,6 +48,15 @@ def test_an_admin_logs_a_user_out_everywhere(site, admin, ayesha):
     assert site.services[AccountServices].users.log_out(admin, ayesha.id).sessions == 0
     assert [person.get(ME).status_code for person in (ayesha, other)] == [401, 401]
     assert try_login(site).status_code == 200
+
+
+@pytest.mark.parametrize("letter", ["\u09df", "\u09af\u09bc", "\xe9", "e\u0301"])
+def test_a_search_finds_a_name_in_each_spelling_of_a_letter(site, admin, letter):
+    """Keyboards type the Bangla letter য় as one character, which NFC takes apart."""
+    person, users = sign_up(site), site.services[AccountServices].users
+    person.patch(ME, json={"name": f"Ra{letter}han", "password": PASSWORD})
+    for query in (letter, normalize("NFC", letter), normalize("NFD", letter)):
+        assert [user.id for user in users.page(admin, f"ra{query}").items] == [person.id], query
 
 
 def test_the_last_active_admin_keeps_the_role(site, admin, ayesha):
