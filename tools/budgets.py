@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BUDGETS = {
     "tokens of koyjabo/": 423_900,
     "lines of tests/": 59_800,
-    "lines of tests/support/": 7_110,
+    "lines of tests/support/": 7_130,
 }
 """Sizes of the Python code that git tracks. They only fall. A feature that comes in raises its number, and the commit
 says what the feature costs.
