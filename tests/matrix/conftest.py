@@ -1,0 +1,5 @@
+"""Failed assertions of modules without tests show their values."""
+
+import pytest
+
+pytest.register_assert_rewrite("matrix.scenario", "matrix.things")
