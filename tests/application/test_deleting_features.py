@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -78,6 +79,18 @@ def without(feature: str, folder: Path) -> Path:
     assert text.count(f'    "{feature}",\n') == 1
     features.write_text(text.replace(f'    "{feature}",\n', ""))
     return folder
+
+
+@pytest.fixture
+def compiled(tmp_path: Path) -> Iterator[None]:
+    """The compiled modules of the product, for its copy in `tmp_path`."""
+    if not sys.pycache_prefix:
+        yield
+        return
+    (own := Path(f"{sys.pycache_prefix}{tmp_path}")).mkdir(parents=True)
+    (own / "koyjabo").symlink_to(f"{sys.pycache_prefix}{ROOT}/koyjabo")
+    yield
+    shutil.rmtree(own)
 
 
 def check(feature: str, tmp_path: Path, words: str = "") -> None:

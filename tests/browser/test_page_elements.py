@@ -100,11 +100,8 @@ def test_an_element_with_the_attribute_views_counts_later_openings_as_page_views
 
 
 def test_copies_of_the_scripts_count_a_page_once(post, site):
-    copies = [
-        "js/koyjabo-count.js?v=1",
-        "js/koyjabo-count.js?v=2",
-        "copy/koyjabo-count.js",
-    ]  # the last with its own parts
+    # the last with its own parts
+    copies = ["js/koyjabo-count.js?v=1", "js/koyjabo-count.js?v=2", "copy/koyjabo-count.js"]
     post.page.route("**/copy/**", lambda route: route.continue_(url=route.request.url.replace("/copy/", "/js/")))
     element = '<koyjabo-count value="page" views>none</koyjabo-count>'
     post.open("posts/copies", element)

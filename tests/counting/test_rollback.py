@@ -123,12 +123,9 @@ class CountingLock:
         self._lock.release()
 
 
-@pytest.fixture
-def impatient_database(monkeypatch):
+def test_all_calls_that_wait_for_a_recovery_fail_with_it(request, database, monkeypatch):
     monkeypatch.setattr(sqlite.connect, "__defaults__", (0.5, None))
-
-
-def test_all_calls_that_wait_for_a_recovery_fail_with_it(impatient_database, site, database, monkeypatch):
+    site = request.getfixturevalue("site")
     lose(site, database, "lost")
     recovery, lock, attempts = site.services[Visits]._ledger._recovery, CountingLock(), []
     begin = recovery._begin_epoch
@@ -318,7 +315,7 @@ def given(worker):
 
     def register():
         status, answer = worker.ask("POST", "/api/visitor/register", {"visitorId": "ayesha"})
-        return answer["visit"]["ordinal"] if status == 200 else None
+        return status == 200 and answer["visit"]["ordinal"]
 
     return wait_until(register, "a visit is registered", 2 * PATIENCE_S)
 
