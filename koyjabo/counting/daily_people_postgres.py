@@ -32,23 +32,22 @@ LEFT JOIN person_days d ON d.person_id = p.id AND d.day = a.day
 POSTGRES_WRITE_PEOPLE = {
     "people": """
 INSERT INTO people (scope, person, last_day) SELECT r->>0, r->>1, r->>2 FROM json_array_elements(%s) r
-ON CONFLICT (scope, person) DO UPDATE SET last_day = excluded.last_day;
+ON CONFLICT (scope, person) DO UPDATE SET last_day = excluded.last_day
 """,
     "person_days": """
 INSERT INTO person_days (person_id, day, began_s, slots)
 SELECT (SELECT p.id FROM people p WHERE p.scope = r->>0 AND p.person = r->>1), r->>2, (r->>3)::bigint, (r->>4)::bigint
 FROM json_array_elements(%s) r
-ON CONFLICT (person_id, day) DO UPDATE SET slots = excluded.slots;
+ON CONFLICT (person_id, day) DO UPDATE SET slots = excluded.slots
 """,
     **{table.__tablename__: postgres_insert(table, conflict=adding(table)) for table in (Return, HourlyPeople)},
 }
-"""Statements by their table, in order. The parameter of each has the table's rows as JSON."""
+"""Statements by table, in order. Each takes the table's rows as JSON."""
 
 
 def columns(days: list[PersonDay]) -> tuple[list[str], ...]:
-    """The parameters of SEEN."""
-    columns = tuple(list(column) for column in zip(*days, strict=True))
-    return columns + columns
+    """The parameters of POSTGRES_PERSON_DAYS."""
+    return tuple(map(list, zip(*days, strict=True))) * 2
 
 
 def look_up(execute: Execute, days: list[PersonDay]) -> list[StoredDay]:
@@ -57,5 +56,4 @@ def look_up(execute: Execute, days: list[PersonDay]) -> list[StoredDay]:
 
 
 def write(execute: Execute, people: DailyPeople) -> None:
-    rows = tuple(encode(table) for table in people.tables())
-    execute("".join(POSTGRES_WRITE_PEOPLE.values()), rows)
+    execute("; ".join(POSTGRES_WRITE_PEOPLE.values()), tuple(map(encode, people.tables())))

@@ -5,19 +5,18 @@ commits. Under READ COMMITTED, each statement in a message sees all commits made
 the commits that the locks waited for. The site's counter is locked in a separate statement: a transaction that adds a
 community's counter holds a share lock on the site's, so the next statement sees the new counter and locks it.
 
-Rows are passed as JSON, one parameter per table, and unpacked by the server, which plans each statement only once per
-connection.
+Rows are passed as JSON, one parameter per table, and the site's sums as values. The server plans each statement only
+once per connection.
 """
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import psycopg2.errors
 from sqlalchemy.engine import URL
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.database.json_rows import adding, postgres_insert
+from koyjabo.base.database.json_rows import adding, insert_sums, postgres_insert
 from koyjabo.base.database.postgres import (
     UNAVAILABLE_STATES,
     PostgresConnection,
@@ -92,8 +91,6 @@ ROWS_OF_COMMUNITIES = f""", ARRAY({daily_people_postgres.POSTGRES_PERSON_DAYS}),
 
 COUNTER_COLUMNS = len(CounterSnapshot._fields)
 
-Row = tuple[Any, ...]
-
 LOOK_UPS = {
     "look_up": POSTGRES_LOOK_UP_VISITS,
     "look_up_days": POSTGRES_LOOK_UP_VISITS + VISITS_OF_DAYS,
@@ -108,8 +105,11 @@ STATEMENTS = PreparedStatements(
             name: POSTGRES_COUNTERS.format(columns=", r.*", join=LOOKED_UP_WITH_SITE.format(looked_up))
             for name, looked_up in LOOK_UPS.items()
         },
-        "visits": postgres_insert(Visit, INSERTED_VISIT_COLUMNS),
-        "visitors": postgres_insert(Visitor, FirstVisit._fields),
+        "write": f"""
+WITH v AS ({postgres_insert(Visit, INSERTED_VISIT_COLUMNS)}), w AS ({postgres_insert(Visitor, FirstVisit._fields)}),
+d AS ({insert_sums(DailyVisits, "(%s, %s, %s, %s)")}), h AS ({insert_sums(HourlyVisits, "(%s, %s, %s, %s)")})
+UPDATE counters SET revision = %s, visits = %s, total = %s, unique_visitors = %s WHERE scope = 'site'
+""",
         "days": postgres_insert(DailyVisits, conflict=adding(DailyVisits)),
         "hours": postgres_insert(HourlyVisits, conflict=adding(HourlyVisits)),
         "counters": """
@@ -188,7 +188,7 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
     def run(self, scope: Scope, query: LedgerQuery) -> Any:
         return query.postgres(lambda statement, parameters: self._read(f"{READ_LIMITS} {statement}", parameters)[0])
 
-    def _read(self, statement: str, parameters: tuple[Any, ...]) -> list[Row]:
+    def _read(self, statement: str, parameters: tuple[Any, ...]) -> list[Any]:
         """Run a query. If the connection is broken, retries once on a new one, because the server may have closed an
         idle connection.
         """
@@ -196,7 +196,7 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         try:
             with self._reading.checked_connection().cursor() as cursor:
                 cursor.execute(statement, parameters)
-                rows: list[Row] = cursor.fetchall()
+                rows: list[Any] = cursor.fetchall()
                 return rows
         except self.unavailable as error:
             self._reading.close()
@@ -212,19 +212,23 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         self._reading.close()
 
 
-def _message(result: BatchPlan) -> tuple[str, list[str]]:
-    """A plan's writes and the commit, as one message with its parameters."""
-    tables: dict[str, Sequence[Row]] = {
-        "visits": result.visits,
-        "visitors": result.visitors,
-        "days": [(*day, *sums) for day, sums in result.days.items()],
-        "hours": [(*hour, *sums) for hour, sums in result.hours.items()],
-        "counters": [result.snapshot[scope] for scope in result.touched],
+def _message(result: BatchPlan) -> tuple[str, list[Any]]:
+    """A plan's writes and the commit, as one message with its parameters. The site's sums come first."""
+    if not result.visits:
+        return "COMMIT", []
+    day, *days = [(*day, *sums) for day, sums in result.days.items()]
+    hour, *hours = [(*hour, *sums) for hour, sums in result.hours.items()]
+    site, *counters = [result.snapshot[scope] for scope in result.touched]
+    tables = {
+        "days": days,
+        "hours": hours,
+        "counters": counters,
         "milestones": result.milestones,
         **dict(zip(daily_people_postgres.POSTGRES_WRITE_PEOPLE, result.people.tables(), strict=True)),
     }
-    written = [name for name, rows in tables.items() if rows]
-    return "".join(STATEMENTS.calls[name] for name in written) + "COMMIT", [encode(tables[name]) for name in written]
+    written = {name: encode(rows) for name, rows in tables.items() if rows}
+    parameters = [encode(result.visits), encode(result.visitors), *day, *hour, *site[2:6], *written.values()]
+    return "".join(STATEMENTS.calls[name] for name in ("write", *written)) + "COMMIT", parameters
 
 
 def look_up(cursor: Any, batch: list[Keyed], clock: Clock, prepare: str) -> tuple[int, str, KnownRows]:

@@ -53,10 +53,10 @@ def sqlite_insert(model: type[Model], columns: Sequence[str] = (), conflict: str
 
 
 def postgres_insert(model: type[Model], columns: Sequence[str] = (), conflict: str = "") -> str:
-    """Like `sqlite_insert`, but for PostgreSQL. Ends with a semicolon, because a message has several statements."""
+    """Like `sqlite_insert`, but for PostgreSQL."""
     names = columns or list(model.__table__.columns.keys())
     values = ", ".join(_cast(f"r->>{at}", model.__table__.columns[name].type) for at, name in enumerate(names))
-    return f"{_into(model, names)} SELECT {values} FROM jsonb_array_elements(%s) r {conflict};\n"
+    return f"{_into(model, names)} SELECT {values} FROM jsonb_array_elements(%s) r {conflict}"
 
 
 def insert_rows(

@@ -51,7 +51,7 @@ class PostgresEventStore(PostgresWriter[NewEvents, Recorded]):
             result.results = first.outcomes
         self._planned = Planned(transaction, connection.server, result.results)
         if result.rows:
-            cursor.execute(connection.durable + POSTGRES_INSERT + "COMMIT", [json.dumps(result.rows)])
+            cursor.execute(f"{connection.durable}{POSTGRES_INSERT}; COMMIT", [json.dumps(result.rows)])
         else:
             cursor.execute("COMMIT")
         return result.recorded()
