@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from argon2 import PasswordHasher
@@ -21,6 +22,7 @@ from support.databases.database import (
 from support.databases.redis import Redis
 from support.people.communities import Cast, site_admin
 from support.people.page_readers import PARTS, Reader
+from support.programs import chromium
 from support.programs.applications import copied_routes
 from support.programs.forking import Starting
 from support.programs.statements import share_compiled_statements
@@ -39,6 +41,9 @@ from koyjabo.communities import communities
 from koyjabo.counting import ledger
 from koyjabo.people.accounts import passwords
 from koyjabo.presence.members import online_members_redis
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytest_plugins = [
     "support.runs.session",
@@ -93,6 +98,13 @@ def disposable_postgres() -> Iterator[Postgres]:
 def shared_redis() -> Iterator[Redis]:
     with Redis() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, which tests share, because Playwright starts only once in a process. Each test has its own contexts."""
+    with chromium.browser() as browser:
+        yield browser
 
 
 @pytest.fixture

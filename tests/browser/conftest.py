@@ -14,7 +14,6 @@ from host_pages import HostPages
 from pages import EMAIL, PASSWORD, Device, kept_login
 from support.clients.members import PASSWORD as OF_MEMBERS, Member
 from support.databases.database import SqliteDatabase
-from support.programs import chromium as browsers
 from support.programs.ports import free_port
 from support.servers.server import Server
 
@@ -30,12 +29,6 @@ NAME, TEXT, PATH = LETTERS * 7, LETTERS * 30, "/routes/" + "mirpur-10-to-motijhe
 LONG_DATE_MS = 1_790_524_800_000  # in September, whose name is long in both languages
 
 known: dict[tuple[Server, str], Member] = {}
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with browsers.browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -123,6 +123,23 @@ class Line:
         self.sockets[-1].send(json.dumps(update))
 
 
+RECORD_TOTALS = """
+() => {
+  AbortSignal.timeout = undefined;
+  const { json } = Response.prototype;
+  Response.prototype.json = async function () {
+    const value = await json.call(this);
+    setTimeout(() => (window.isRead = true));
+    return value;
+  };
+  const total = document.querySelector("[data-stat=totalVisits]");
+  window.totals = [];
+  new MutationObserver(() => window.totals.push(Number(total.dataset.value))).observe(total, { attributes: true });
+}
+"""
+"""Waits for responses without a limit, tells when the page has used one, and keeps the totals that it shows."""
+
+
 @pytest.fixture
 def line(admin_tab, site) -> Line:
     """The connection of the Overview page, once the page has all its numbers."""
@@ -165,6 +182,25 @@ def test_late_html_does_not_replace_newer_pushed_numbers(admin_tab, line, held):
     expect(page.locator("[data-older]")).to_have_count(0)
     expect(stat(page, "visits")).to_have_text("987")
     expect(stat(page, "upto")).to_have_text(f"{moment + 7:,}")
+
+
+def test_a_late_response_with_the_stats_does_not_replace_a_newer_pushed_total(admin_tab, line, site):
+    page, polls = admin_tab, []
+    page.evaluate(RECORD_TOTALS)
+    page.route("**/getting-started/page", lambda route: route.fulfill(status=204))  # reloads the page of a new site
+    page.route("**/api/stats", lambda route: polls.append(route))
+    old = site.get("/api/stats").text
+    page.evaluate("() => dispatchEvent(new Event('offline'))")
+    wait_for(page, lambda: polls, "the stats are requested, because the connection is lost")
+    page.evaluate("() => dispatchEvent(new Event('online'))")
+    site.register("reader")
+    total = f"{site.stats().total:,}"
+    expect(stat(page, "totalVisits")).to_have_text(total)
+    polls[0].fulfill(body=old, content_type="application/json")
+    wait_for(page, lambda: page.evaluate("() => window.isRead"), "the response is read")
+    expect(page.locator("[data-line]")).to_have_attribute("data-line", "live")
+    totals = page.evaluate("() => window.totals")
+    assert totals == sorted(totals)
 
 
 def test_an_open_page_shows_a_total_that_an_admin_has_lowered(admin_tab, line, site):

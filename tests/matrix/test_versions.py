@@ -3,16 +3,9 @@
 from functools import cache, partial
 
 import pytest
-from support.programs import chromium as browsers
 
 from matrix.scenario import Scenario
 from matrix.versions import DISTORTIONS, KINDS, VERSIONS
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with browsers.browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ class Panel extends EventTarget {
   aheadMs = 0;
   /** When visits stopped being saved, or "". */
   unsaved = "";
+  #heardMs = 0; // when the last event came, by performance.now()
   #over = new AbortController();
   #page = new LivePage();
   #askAlive = connection.ask;
@@ -68,6 +69,7 @@ class Panel extends EventTarget {
   /** @param {{type: string, timestamp: string, unsaved_since?: string | null}} event */
   #hear(event) {
     connection.heard();
+    this.#heardMs = performance.now();
     this.dispatchEvent(new Event("heard"));
     if (event.type === "panel_state") this.#take(event.timestamp, event.unsaved_since ?? "");
     if (event.type === "view_update") this.dispatchEvent(new CustomEvent("view", { detail: event }));
@@ -105,18 +107,19 @@ class Panel extends EventTarget {
     });
   }
 
+  /** Request the stats. If an event comes first, the response may be older than the event, and is ignored. */
   async #poll() {
+    const askedMs = performance.now();
+    let detail;
     try {
       const response = await fetch("/api/stats", { signal: AbortSignal.timeout?.(POLL_LIMIT_MS) });
-      if (response.ok) {
-        this.dispatchEvent(new CustomEvent("polled", { detail: await response.json() }));
-        return true;
-      }
+      if (response.ok) detail = await response.json();
     } catch {
       // Treat a missing response like an error response from a proxy: the server is unavailable.
     }
-    this.dispatchEvent(new Event("lost"));
-    return false;
+    if (this.#heardMs >= askedMs) return true;
+    this.dispatchEvent(detail ? new CustomEvent("polled", { detail }) : new Event("lost"));
+    return Boolean(detail);
   }
 
   /**

@@ -2,29 +2,35 @@
 
 import { Figures, written } from "../webkit/figures.js";
 import { readJson, showLine } from "../webkit/page.js";
+import { isNewer } from "../counting/koyjabo.js";
 import { panel } from "../realtime/panel-line.js";
 
 const phrases = readJson("phrases");
 const title = document.title;
 const figures = new Figures();
-/** @type {import("../realtime/panel-line.js").Part} */
-let stats = {};
+/** @type {any} */
+let stats = null; // until the first numbers have come
 
 function show() {
-  const state = panel.unsaved ? "unsaved" : stats.stale ? "stale" : "live";
+  const state = panel.unsaved ? "unsaved" : stats?.stale ? "stale" : "live";
   showLine(state, phrases[state]);
-  document.title = `${written(stats.activeUsers ?? 0)} · ${title}`;
+  document.title = `${written(stats?.activeUsers ?? 0)} · ${title}`;
+}
+
+/** Shows numbers, unless newer ones are shown. @param {any} next */
+function take(next) {
+  if (!isNewer(next, stats)) return;
+  stats = next;
+  figures.show(stats);
 }
 
 panel.addEventListener("update", (event) => {
-  stats = /** @type {CustomEvent} */ (event).detail.stats;
-  figures.show(stats);
+  take(/** @type {CustomEvent} */ (event).detail.stats);
   show();
 });
 panel.addEventListener("polled", (event) => {
-  const { detail } = /** @type {CustomEvent} */ (event);
-  figures.show(detail);
-  showLine("polling", detail.stale ? phrases.stale : phrases.polling);
+  take(/** @type {CustomEvent} */ (event).detail);
+  showLine("polling", stats.stale ? phrases.stale : phrases.polling);
 });
 panel.addEventListener("state", show);
 panel.addEventListener("lost", () => showLine("offline", phrases.offline));
