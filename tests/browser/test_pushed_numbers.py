@@ -137,7 +137,7 @@ RECORD_TOTALS = """
   new MutationObserver(() => window.totals.push(Number(total.dataset.value))).observe(total, { attributes: true });
 }
 """
-"""Waits for responses without a limit, tells when the page has used one, and keeps the totals that it shows."""
+"""Waits for responses without a limit, and keeps whether one was used, and the totals that the page shows."""
 
 
 @pytest.fixture
