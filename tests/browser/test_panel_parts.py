@@ -1,9 +1,11 @@
 """Parts of the panel by mouse and keyboard: lists, menus, the command menu, the time zone."""
 
+import json
 import re
+from contextlib import contextmanager
 
 import pytest
-from pages import PASSWORD, check_accessible, expect, visit
+from pages import PASSWORD, check_accessible, expect, visit, wait_for
 
 VISITS = 10
 ANDROID = "Mozilla/5.0 (Linux; Android 13) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
@@ -125,13 +127,29 @@ def test_the_command_menu_works_by_keyboard(admin_tab):
     page.wait_for_url("**/admin/server")
 
 
+@contextmanager
+def unsaved(page, site):
+    """No visit can be saved inside the block, and the page has tried to."""
+    with site.database.locked():
+        page.evaluate("fetch('/api/visitor/register', {method: 'POST', body: JSON.stringify({visitorId: 'karim'})})")
+        yield
+
+
 def test_an_open_page_shows_a_notice_while_visits_are_not_saved(site, admin_tab):
-    page = admin_tab
+    page, events, held = admin_tab, [], []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda text: events.append(json.loads(text))))
     visit(page, "/admin/people")
     notice = page.locator("[data-unsaved]")
     expect(notice).to_have_text("")
-    with site.database.locked():
-        page.evaluate("fetch('/api/visitor/register', {method: 'POST', body: JSON.stringify({visitorId: 'karim'})})")
+    with unsaved(page, site):
+        expect(notice).not_to_have_text("")
+    page.route(f"**{notice.get_attribute('data-unsaved')}", lambda route: held.append(route), times=1)
+    site.register("karim")
+    wait_for(page, lambda: held, "the page asks why visits are saved again")
+    events.clear()
+    with unsaved(page, site):
+        wait_for(page, lambda: any(event.get("unsaved_since") for event in events), "the page hears of it")
+        held[0].fulfill(json={"unsaved": ""})  # from before
         expect(notice).not_to_have_text("")
     site.register("karim")
     expect(notice).to_have_text("")

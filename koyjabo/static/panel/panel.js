@@ -16,9 +16,11 @@ function showState({ unsaved }) {
 }
 
 let isAsking = false; // so that a page that is hidden for hours asks only once
+let isOutdated = false; // the state has changed since the request
 let timer = 0;
 
 async function ask() {
+  isOutdated = isAsking;
   if (isAsking) return;
   isAsking = true;
   await isLookedAt();
@@ -30,7 +32,8 @@ async function ask() {
     // The server cannot be reached; the page shows that elsewhere.
   }
   isAsking = false;
-  wait();
+  if (isOutdated) void ask();
+  else wait();
 }
 
 function wait() {
