@@ -82,7 +82,7 @@ def load(
         raise SettingsError(str(error)) from None
     file = database_url.file_of(given["DATABASE_URL"])
     _refuse_a_file_named_with_white_space(file, str(raw.get("DATABASE_URL", "")), instance)
-    if not (creates_database or file is None or file.exists()):
+    if not (creates_database or file is None or os.path.exists(file)):  # Path.exists raises in a folder of others
         raise SettingsError(
             f"There is no database {file}. Set DATABASE_URL, or {installation.HOME}, to where the data is. A server "
             "creates a new database when it starts."

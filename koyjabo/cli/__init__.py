@@ -143,7 +143,7 @@ def _application(creates_database: bool) -> "Iterator[Services]":
     with errors_as_sentences():
         settings = config.load(creates_database=creates_database)
         file = database_url.file_of(settings.database_url)
-        if file and not file.exists():
+        if file and not os.path.exists(file):
             click.echo(f"Creating the database {file}.", err=True)
         logs.configure("WARNING", settings.log_format)
         app = create_app(creates_admin=False, creates_database=creates_database)

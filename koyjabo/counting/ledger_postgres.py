@@ -5,8 +5,8 @@ commits. Under READ COMMITTED, each statement in a message sees all commits made
 the commits that the locks waited for. The site's counter is locked in a separate statement: a transaction that adds a
 community's counter holds a share lock on the site's, so the next statement sees the new counter and locks it.
 
-Rows are passed as JSON, one parameter per table, and the site's sums as values. The server plans each statement only
-once per connection.
+Rows are passed as JSON, one parameter per table, and one row of each table of sums as values. The server plans each
+statement only once per connection.
 """
 
 import json
@@ -213,12 +213,12 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
 
 
 def _message(result: BatchPlan) -> tuple[str, list[Any]]:
-    """A plan's writes and the commit, as one message with its parameters. The site's sums come first."""
+    """A plan's writes and the commit, as one message with its parameters."""
     if not result.visits:
         return "COMMIT", []
-    day, *days = [(*day, *sums) for day, sums in result.days.items()]
-    hour, *hours = [(*hour, *sums) for hour, sums in result.hours.items()]
-    site, *counters = [result.snapshot[scope] for scope in result.touched]
+    first_day, *days = [(*day, *sums) for day, sums in result.days.items()]
+    first_hour, *hours = [(*hour, *sums) for hour, sums in result.hours.items()]
+    counters = [result.snapshot[scope] for scope in result.touched if scope != SITE]
     tables = {
         "days": days,
         "hours": hours,
@@ -227,7 +227,8 @@ def _message(result: BatchPlan) -> tuple[str, list[Any]]:
         **dict(zip(daily_people_postgres.POSTGRES_WRITE_PEOPLE, result.people.tables(), strict=True)),
     }
     written = {name: encode(rows) for name, rows in tables.items() if rows}
-    parameters = [encode(result.visits), encode(result.visitors), *day, *hour, *site[2:6], *written.values()]
+    sums = [*first_day, *first_hour, *result.snapshot[SITE][2:6]]
+    parameters = [encode(result.visits), encode(result.visitors), *sums, *written.values()]
     return "".join(STATEMENTS.calls[name] for name in ("write", *written)) + "COMMIT", parameters
 
 

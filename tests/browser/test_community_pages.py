@@ -2,7 +2,7 @@
 
 import re
 
-from pages import expect, live, stat, visit, visit_as
+from pages import expect, live, stat, visit, visit_as, wait_for
 from support.clients.members import PASSWORD, Member, PlainMember
 
 MAX_TABS = 40
@@ -56,13 +56,31 @@ def test_the_counter_of_a_community_follows_arrivals_departures_and_visits(site,
     with PlainMember(site.port, community, karim.join(community).token):
         expect(stat(page, "online")).to_have_text("2")
     expect(stat(page, "online")).to_have_text("1")
+    held = []
+
+    def hold(route) -> None:
+        """Hold the page's first request for its parts."""
+        if "x-requested-with" in route.request.headers and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(f"**/communities/{community}", hold)
     page.reload()
     live(page)
-    page.evaluate("document.querySelector('#day').removeAttribute('data-live')")  # only pushes change the hours
+    wait_for(page, lambda: held, "the parts are requested")
+    earlier = held[0].fetch()
+    page.evaluate("() => document.querySelector('#day').removeAttribute('data-live')")  # only pushes change the hours
     founder.visit("rahim", community)
     expect(stat(page, "todayVisits")).to_have_text("2")
     expect(page.locator("[data-hour]")).to_have_text("2")
     expect(stat(page, "uniqueVisitors")).to_have_text("2")
+    page.evaluate(
+        "() => document.querySelector('#facts').addEventListener('replaced', () => (window.isReplaced = true))"
+    )
+    held[0].fulfill(response=earlier)
+    wait_for(page, lambda: page.evaluate("() => window.isReplaced"), "the earlier parts have arrived")
+    assert stat(page, "uniqueVisitors").inner_text() == "2"
 
 
 def test_the_page_of_a_stranger_follows_public_numbers_until_they_are_turned_off(site, new_device, founder, karim):

@@ -51,7 +51,8 @@ LOOK = """() => {
 }"""
 
 FIXED = ["/", "/admin/", "/admin/server", "/admin/visits"]
-FIXED += ["/admin/connect", "/admin/communities", "/admin/people"] * EVERYTHING
+if EVERYTHING:
+    FIXED += ["/admin/connect", "/admin/communities", "/admin/people"]
 LARGEST_SHIFT = 0.005
 MEASURE_SHIFTS = """
 globalThis.shifts = [];

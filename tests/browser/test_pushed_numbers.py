@@ -123,7 +123,7 @@ class Line:
         self.sockets[-1].send(json.dumps(update))
 
 
-RECORD_TOTALS = """
+RECORD_SHOWN = """
 () => {
   AbortSignal.timeout = undefined;
   const { json } = Response.prototype;
@@ -132,12 +132,13 @@ RECORD_TOTALS = """
     setTimeout(() => (window.isRead = true));
     return value;
   };
-  const total = document.querySelector("[data-stat=totalVisits]");
-  window.totals = [];
+  const [total, line] = ["[data-stat=totalVisits]", "[data-line]"].map((part) => document.querySelector(part));
+  [window.totals, window.lines] = [[], []];
   new MutationObserver(() => window.totals.push(Number(total.dataset.value))).observe(total, { attributes: true });
+  new MutationObserver(() => window.lines.push(line.dataset.line)).observe(line, { attributes: true });
 }
 """
-"""Waits for responses without a limit, and keeps whether one was used, and the totals that the page shows."""
+"""Removes the time limit of requests, and records when a response has been read, and what the page shows."""
 
 
 @pytest.fixture
@@ -186,7 +187,7 @@ def test_late_html_does_not_replace_newer_pushed_numbers(admin_tab, line, held):
 
 def test_a_late_response_with_the_stats_does_not_replace_a_newer_pushed_total(admin_tab, line, site):
     page, polls = admin_tab, []
-    page.evaluate(RECORD_TOTALS)
+    page.evaluate(RECORD_SHOWN)
     page.route("**/getting-started/page", lambda route: route.fulfill(status=204))  # reloads the page of a new site
     page.route("**/api/stats", lambda route: polls.append(route))
     old = site.get("/api/stats").text
@@ -198,7 +199,10 @@ def test_a_late_response_with_the_stats_does_not_replace_a_newer_pushed_total(ad
     expect(stat(page, "totalVisits")).to_have_text(total)
     polls[0].fulfill(body=old, content_type="application/json")
     wait_for(page, lambda: page.evaluate("() => window.isRead"), "the response is read")
-    expect(page.locator("[data-line]")).to_have_attribute("data-line", "live")
+    assert page.evaluate("() => window.lines").pop() == "live"
+    stale = {"type": "panel_update", "whole": False, "stats": {**json.loads(old), "stale": True}}
+    line.sockets[-1].send(json.dumps(stale))  # by another worker
+    wait_for(page, lambda: "stale" in page.evaluate("() => window.lines"), "the page says so")
     totals = page.evaluate("() => window.totals")
     assert totals == sorted(totals)
 

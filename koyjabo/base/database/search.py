@@ -16,8 +16,8 @@ COMPOSED_LETTERS = {
     for letter in map(chr, range(0x0900, 0x0D00))
     if not unicodedata.is_normalized("NFC", letter)
 }
-"""Letters of Indian scripts by their spelling in NFC, which takes them apart, although keyboards type them: Bangla য়,
-ড় and ঢ়.
+"""Letters of Indian scripts that NFC takes apart, although keyboards type them as one character, such as Bangla
+য়,ড় and ঢ়, by their spelling in NFC.
 """
 
 UNUSABLE_CHARACTERS = re.compile(r"[\x00\ud800-\udfff]")
@@ -36,10 +36,10 @@ def sought(text: str) -> str:
 
 def spellings(text: str) -> list[str]:
     """`text` as keyboards and systems write it: in NFC, in NFD, and with the letters of COMPOSED_LETTERS."""
-    typed = unicodedata.normalize("NFC", text)
+    typed = composed = unicodedata.normalize("NFC", text)
     for apart, letter in COMPOSED_LETTERS.items():
         typed = typed.replace(apart, letter)
-    return sorted({text, typed, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))})
+    return sorted({text, typed, composed, unicodedata.normalize("NFD", text)})
 
 
 def has(column: Any, text: str) -> ColumnElement[bool]:

@@ -40,7 +40,10 @@ function hear(event) {
   if (!document.querySelector("#online")) announcer.show(phrases.online.replace("{count}", written(event.count)));
 }
 
-find("#facts").addEventListener("replaced", () => (figures = new Figures()));
+find("#facts").addEventListener("replaced", () => {
+  figures = new Figures();
+  figures.show(shown); // the response may be older; if it is newer, #stats follows
+});
 find("#day").addEventListener("replaced", () => day.show(shown.todayVisits));
 find("#stats").addEventListener("replaced", () => accept(readJson("stats")));
 listen("visitors", hear, () => koyjabo?.stop());

@@ -1,5 +1,6 @@
 /** Keeps the first day of Overview up to date, and loads the reports once it is over. */
 
+import { isNewer } from "../counting/koyjabo.js";
 import { Board } from "../home/board.js";
 import { Day } from "../webkit/day.js";
 import { panel } from "../realtime/panel-line.js";
@@ -8,15 +9,20 @@ import { find } from "../webkit/page.js";
 import "../visit_log/totals.js";
 import "../visit_log/visits.js";
 
-/** @typedef {import("../realtime/panel-line.js").PanelUpdate} PanelUpdate */
-
 const { until, left } = find("[data-first-day]").dataset;
 const board = new Board(), day = new Day();
+/** @type {any} */
+let shown = null;
 
-panel.addEventListener("update", (event) => {
-  const { stats } = /** @type {CustomEvent<PanelUpdate>} */ (event).detail;
+/** @param {any} stats */
+function take(stats) {
+  if (!isNewer(stats, shown)) return;
+  shown = stats;
   day.show(stats.todayVisits);
   void board.show(written(stats.totalVisits));
   if (stats.totalVisits >= Number(until)) location.reload();
-});
+}
+
+panel.addEventListener("update", (event) => take(/** @type {CustomEvent} */ (event).detail.stats));
+panel.addEventListener("polled", (event) => take(/** @type {CustomEvent} */ (event).detail));
 setTimeout(() => location.reload(), Number(left));

@@ -10,15 +10,17 @@ const title = document.title;
 const figures = new Figures();
 /** @type {any} */
 let stats = null; // until the first numbers have come
+let isStale = false; // as the server last said
 
 function show() {
-  const state = panel.unsaved ? "unsaved" : stats?.stale ? "stale" : "live";
+  const state = panel.unsaved ? "unsaved" : isStale ? "stale" : "live";
   showLine(state, phrases[state]);
   document.title = `${written(stats?.activeUsers ?? 0)} · ${title}`;
 }
 
-/** Shows numbers, unless newer ones are shown. @param {any} next */
+/** Shows numbers, unless a higher total is shown. @param {any} next */
 function take(next) {
+  isStale = Boolean(next.stale);
   if (!isNewer(next, stats)) return;
   stats = next;
   figures.show(stats);
@@ -30,7 +32,7 @@ panel.addEventListener("update", (event) => {
 });
 panel.addEventListener("polled", (event) => {
   take(/** @type {CustomEvent} */ (event).detail);
-  showLine("polling", stats.stale ? phrases.stale : phrases.polling);
+  showLine("polling", isStale ? phrases.stale : phrases.polling);
 });
 panel.addEventListener("state", show);
 panel.addEventListener("lost", () => showLine("offline", phrases.offline));
