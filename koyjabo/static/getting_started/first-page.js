@@ -14,12 +14,10 @@ const TAKE = {
   waiting: ({ whole }) => whole && look(),
 };
 
-let newest = 0; // the last request
-
 async function look() {
   if (document.hidden) return document.addEventListener("visibilitychange", look, { once: true });
-  const turn = ++newest, response = await fetch(part.dataset.address ?? "", { headers: { Accept: "text/html" } }).catch(() => null);
-  if (response?.status !== 200 || response.redirected || turn !== newest) return;
+  const response = await fetch(part.dataset.address ?? "", { headers: { Accept: "text/html" } }).catch(() => null);
+  if (response?.status !== 200 || response.redirected) return;
   const newer = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("#first-page");
   if (!(newer instanceof HTMLElement)) return location.reload(); // the step is over
   show(newer);
