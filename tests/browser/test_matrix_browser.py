@@ -94,7 +94,7 @@ class Place:
             expect(self.page.locator("[data-own]")).to_contain_text(f"{before + 1:,}")
         self.page.wait_for_load_state("load")
         for more in (1, 2):
-            self.site.register("somebody")
+            self.site.register("karim")
             self.shows(before + more + self.counts)
             for shown in self.page.frames if is_to_return and more == 1 else ():
                 shown.evaluate(RETURN)

@@ -70,7 +70,7 @@ def distort(how, relay, page, server):
     elif how == "half-closed":
         relay.half_close()
     if how != "slow reader":
-        server.register("somebody")
+        server.register("karim")
         return
     with relay.held():
         page.do("again")

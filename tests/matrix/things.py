@@ -115,7 +115,7 @@ def listener(kind, scenario):
     while True:
         with kind(scenario.server.port) as client:
             assert client.first().total == scenario.server.stats().total
-            client.wait_for_total(scenario.server.register("somebody").stats.total)
+            client.wait_for_total(scenario.server.register("karim").stats.total)
             yield
 
 
@@ -145,7 +145,7 @@ def page(row, scenario):
         wait_until(partial(shows, before + 1), "the visit is counted")
         while True:
             wait_until(partial(shows, scenario.server.stats().total), "the total is shown")
-            wait_until(partial(shows, scenario.server.register("somebody").stats.total), "the new total is shown")
+            wait_until(partial(shows, scenario.server.register("karim").stats.total), "the new total is shown")
             assert exceptions == []
             yield
 

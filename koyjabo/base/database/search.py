@@ -17,7 +17,7 @@ COMPOSED_LETTERS = {
     if not unicodedata.is_normalized("NFC", letter)
 }
 """Letters of Indian scripts that NFC takes apart, although keyboards type them as one character, such as Bangla
-য়,ড় and ঢ়, by their spelling in NFC.
+য়, ড় and ঢ়, by their spelling in NFC.
 """
 
 UNUSABLE_CHARACTERS = re.compile(r"[\x00\ud800-\udfff]")

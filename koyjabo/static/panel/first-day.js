@@ -1,6 +1,5 @@
 /** Keeps the first day of Overview up to date, and loads the reports once it is over. */
 
-import { isNewer } from "../counting/koyjabo.js";
 import { Board } from "../home/board.js";
 import { Day } from "../webkit/day.js";
 import { panel } from "../realtime/panel-line.js";
@@ -11,13 +10,9 @@ import "../visit_log/visits.js";
 
 const { until, left } = find("[data-first-day]").dataset;
 const board = new Board(), day = new Day();
-/** @type {any} */
-let shown = null;
 
-/** @param {any} stats */
+/** @param {import("../realtime/panel-line.js").Part} stats */
 function take(stats) {
-  if (!isNewer(stats, shown)) return;
-  shown = stats;
   day.show(stats.todayVisits);
   void board.show(written(stats.totalVisits));
   if (stats.totalVisits >= Number(until)) location.reload();

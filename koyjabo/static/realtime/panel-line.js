@@ -1,7 +1,7 @@
 /** The connection of a panel page: its events, and an exchange every few seconds to detect a hanging server. */
 
 import { connection } from "../webkit/connection.js";
-import { Line } from "../counting/koyjabo.js";
+import { isNewer, Line } from "../counting/koyjabo.js";
 import { isLookedAt, LivePage } from "../webkit/live.js";
 
 /** @typedef {import("../counting/koyjabo.js").Stats} Stats */
@@ -26,6 +26,8 @@ class Panel extends EventTarget {
   /** When visits stopped being saved, or "". */
   unsaved = "";
   #heardMs = 0; // when the last event came, by performance.now()
+  /** @type {any} */
+  #stats = null; // the newest
   #over = new AbortController();
   #page = new LivePage();
   #askAlive = connection.ask;
@@ -66,14 +68,20 @@ class Panel extends EventTarget {
     if (this.#socket?.readyState === 1) this.#socket.send(QUESTION);
   }
 
-  /** @param {{type: string, timestamp: string, unsaved_since?: string | null}} event */
+  /** @param {{type: string, timestamp: string, unsaved_since?: string | null, stats?: Part}} event */
   #hear(event) {
     connection.heard();
     this.#heardMs = performance.now();
     this.dispatchEvent(new Event("heard"));
     if (event.type === "panel_state") this.#take(event.timestamp, event.unsaved_since ?? "");
     if (event.type === "view_update") this.dispatchEvent(new CustomEvent("view", { detail: event }));
-    if (event.type === "panel_update") this.dispatchEvent(new CustomEvent("update", { detail: event }));
+    if (event.type === "panel_update") this.dispatchEvent(new CustomEvent("update", { detail: { ...event, stats: this.#newest(event.stats) } }));
+  }
+
+  /** The newest numbers, because workers send theirs in any order. `stale` is as last sent. @param {any} stats */
+  #newest(stats) {
+    if (isNewer(stats, this.#stats)) this.#stats = stats;
+    return { ...this.#stats, stale: stats.stale };
   }
 
   /** @param {string} timestamp  @param {string} unsaved  when visits stopped being saved, or "" */
@@ -118,7 +126,7 @@ class Panel extends EventTarget {
       // Treat a missing response like an error response from a proxy: the server is unavailable.
     }
     if (this.#heardMs >= askedMs) return true;
-    this.dispatchEvent(detail ? new CustomEvent("polled", { detail }) : new Event("lost"));
+    this.dispatchEvent(detail ? new CustomEvent("polled", { detail: this.#newest(detail) }) : new Event("lost"));
     return Boolean(detail);
   }
 
