@@ -1,36 +1,39 @@
-"""The ledger's transactions on PostgreSQL: two round trips for a batch of any size.
+"""The ledger's transactions on PostgreSQL: one round trip for a batch of any size, or two.
 
-The first message begins the transaction, locks the counters and looks up the batch's rows. The second one writes and
-commits. Under READ COMMITTED, each statement in a message sees all commits made before it starts, so the look-up sees
-the commits that the locks waited for. The site's counter is locked in a separate statement: a transaction that adds a
-community's counter holds a share lock on the site's, so the next statement sees the new counter and locks it.
+A process knows the numbers that its last commit left. While no other commit is known, it plans a batch of visits to the
+site with these numbers, as if all visits and visitors were new. One message locks the counter, compares the numbers,
+looks for the visits, and writes only if everything is as expected (decision 10).
 
-Rows are passed as JSON, one parameter per table, and one row of each table of sums as values. The server plans each
-statement only once per connection.
+Otherwise, the first message begins the transaction, locks the counters and looks up the batch's rows. The second one
+writes and commits. Under READ COMMITTED, each statement in a message sees all commits made before it starts, so a
+statement after the locks sees the commits that they waited for. The site's counter is locked in a separate statement: a
+transaction that adds a community's counter holds a share lock on the site's, so the next statement sees the new counter
+and locks it.
+
+Rows are passed as JSON. The server plans each statement only once per connection.
 """
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg2.errors
 from sqlalchemy.engine import URL
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.database.json_rows import adding, insert_sums, postgres_insert
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.database.json_rows import adding, postgres_insert
 from koyjabo.base.database.postgres import (
     UNAVAILABLE_STATES,
     PostgresConnection,
     PostgresLink,
     limits,
-    was_committed,
     was_refused,
 )
 from koyjabo.base.models import SITE, Scope
 from . import daily_people_postgres
 from .batch_plan import (
-    INSERTED_VISIT_COLUMNS,
     BatchPlan,
-    FirstVisit,
+    Counted,
     KnownRows,
     other_days,
     person_days,
@@ -39,16 +42,24 @@ from .batch_plan import (
     users,
 )
 from .daily_people import DailyPeople, StoredDay
-from .high_water import NO_MARK, DatabaseRolledBack, HighWater, HighWaterMark, require_not_below
+from .high_water import NO_MARK, DatabaseRolledBack, HighWater, HighWaterMark, mark_of, require_not_below
 from .ledger_query import LedgerQuery
 from .milestones import Milestones
-from .models import DailyVisits, HourlyVisits, StoredMilestone, Visit, Visitor
+from .models import DailyVisits, HourlyVisits, StoredMilestone
+from .plan_rows_postgres import ARE_STORED, WRITE_SITE, WRITE_SITE_AS_EXPECTED, other_rows, site_rows
 from .prepared_postgres import PLAN_ONCE, SERVER_NAME, PreparedStatements
 from .records import CounterSnapshot, Keyed, Outcome
 from .stats import encode
-from .writer_postgres import Planned, PostgresWriter
+from .writer_postgres import PostgresWriter
 
 BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}{PLAN_ONCE}"
+AT_ONCE = f"SET LOCAL TRANSACTION ISOLATION LEVEL READ COMMITTED; {limits()}{PLAN_ONCE}"
+"""Begins a message that is a transaction: it is committed at the message's end, unless there was an error."""
+
+MOST_LOOK_UPS = 63
+"""Maximum number of batches to look up after one was not as expected. Each of these costs a transaction, and while
+other workers commit as often, they are likely.
+"""
 
 POSTGRES_COUNTERS = """
 SELECT c.scope::text, c.epoch::bigint, c.revision::bigint, c.visits::bigint, c.total::bigint, c.unique_visitors::bigint,
@@ -67,10 +78,9 @@ LOOKED_UP_WITH_SITE = "LEFT JOIN LATERAL (SELECT {}) r ON c.scope = 'site'"
 
 # A subquery per key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the order
 # of the keys, so the array has one element for each, such as "[4001, 3]+user" or "". One array for visits and visitors
-# takes two thirds of the time of two. `txid_current()` is free here: the locks have already given the transaction
-# its number.
+# takes two thirds of the time of two.
 POSTGRES_LOOK_UP_VISITS = f"""
-txid_current(), {SERVER_NAME}, ARRAY(
+{SERVER_NAME}, ARRAY(
     SELECT concat((SELECT json_build_array(v.ordinal, v.day_number) FROM visits v
                    WHERE v.visitor_id = b.visitor AND v.visit_id = b.visit),
                   (SELECT concat('+', w.user_id) FROM visitors w WHERE w.scope = b.scope AND w.visitor_id = b.visitor))
@@ -105,11 +115,8 @@ STATEMENTS = PreparedStatements(
             name: POSTGRES_COUNTERS.format(columns=", r.*", join=LOOKED_UP_WITH_SITE.format(looked_up))
             for name, looked_up in LOOK_UPS.items()
         },
-        "write": f"""
-WITH v AS ({postgres_insert(Visit, INSERTED_VISIT_COLUMNS)}), w AS ({postgres_insert(Visitor, FirstVisit._fields)}),
-d AS ({insert_sums(DailyVisits, "(%s, %s, %s, %s)")}), h AS ({insert_sums(HourlyVisits, "(%s, %s, %s, %s)")})
-UPDATE counters SET revision = %s, visits = %s, total = %s, unique_visitors = %s WHERE scope = 'site'
-""",
+        "write": WRITE_SITE,
+        "write_expected": WRITE_SITE_AS_EXPECTED,
         "days": postgres_insert(DailyVisits, conflict=adding(DailyVisits)),
         "hours": postgres_insert(HourlyVisits, conflict=adding(HourlyVisits)),
         "counters": """
@@ -127,6 +134,20 @@ POSTGRES_SNAPSHOT = READ_LIMITS + POSTGRES_COUNTERS.format(columns="", join="")
 POSTGRES_KNOWS_VISITOR = f"{READ_LIMITS} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
 
 
+class Expected(NamedTuple):
+    """What the last commit left."""
+
+    server: str  # as SERVER_NAME
+    site: CounterSnapshot
+
+
+class Planned(NamedTuple):
+    """A batch that may have been committed."""
+
+    visits: list[tuple[Any, ...]]  # rows with INSERTED_VISIT_COLUMNS
+    outcomes: list[Counted | KoyJaboError]
+
+
 class PostgresStore(PostgresWriter[Keyed, Outcome]):
     """The ledger on PostgreSQL, with a second connection for reading, used by another thread. `commit` also raises
     DatabaseRolledBack.
@@ -142,27 +163,76 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         self._reading = PostgresLink(url)
         self._prepared_on: PostgresConnection | None = None  # it has the prepared statements
         self._is_pooled = False
+        self._expected: Expected | None = None
+        self._look_ups = self._look_ups_left = 0  # before the next batch that is planned with `_expected`
 
     def _write(
         self, batch: list[Keyed], connection: PostgresConnection, cursor: Any, first: Planned | None
     ) -> list[Outcome]:
         prepare = "" if connection is self._prepared_on else STATEMENTS.prepare
+        expected, self._expected = self._expected, None
         try:
-            transaction, server, rows = look_up(cursor, batch, self._clock, prepare)
+            result = None
+            if expected and not first and self._may_expect(expected.site, batch):
+                result = self._write_expected(expected, batch, connection.durable + AT_ONCE + prepare, cursor)
+            if not result:
+                result = self._write_looked_up(batch, connection.durable, prepare, cursor, first)
         except psycopg2.errors.InvalidSqlStatementName:  # a pooler has switched the connection to another server's
             self._is_pooled = True
             raise
         self._prepared_on = None if self._is_pooled else connection
+        return result.receipts()
+
+    def _may_expect(self, site: CounterSnapshot, batch: list[Keyed]) -> bool:
+        """Whether to plan a batch with the numbers of the last commit. Otherwise, its rows are looked up."""
+        if self._look_ups_left:
+            self._look_ups_left -= 1
+            return False
+        return (
+            site.day == self._clock.today()
+            and not self._high_water.site.is_above(mark_of(site))
+            and all(visit.scope == SITE and not visit.other_key for visit, _ in batch)
+        )
+
+    def _write_expected(self, expected: Expected, batch: list[Keyed], begin: str, cursor: Any) -> BatchPlan | None:
+        """Write a batch in one round trip. Returns None if this could not be tried, or nothing was written because
+        something was not as expected.
+        """
+        site = expected.site
+        rows = KnownRows({SITE: site}, {}, {}, DailyPeople((), self._clock), {site.day: site.day_visits})
+        result = plan(batch, rows, self._clock, self._milestones)
+        if expected.server != self._high_water.server or [*result.days] != [(SITE, site.day)] or other_rows(result):
+            return None
+        self._planned = Planned(result.visits, result.outcomes)
+        values = {"site": [*site[1:6], site.day, site.day_visits], "server": expected.server, **site_rows(result)}
+        message = begin + STATEMENTS.calls["lock"] + STATEMENTS.calls["write_expected"]
+        cursor.execute(message, [[SITE], encode(values)])
+        written = cursor.fetchone()
+        if not written:
+            self._look_ups_left = self._look_ups = min(2 * self._look_ups + 1, MOST_LOOK_UPS)
+            return None
+        self._look_ups = 0
+        result.snapshot[SITE] = site = result.snapshot[SITE]._replace(unique_visitors=written[0])
+        self._expected = expected._replace(site=site)
+        return result
+
+    def _write_looked_up(
+        self, batch: list[Keyed], durable: str, prepare: str, cursor: Any, first: Planned | None
+    ) -> BatchPlan:
+        """Write a batch in two round trips."""
+        server, rows = look_up(cursor, batch, self._clock, prepare)
         site = rows.snapshot[SITE]
         result = plan(batch, rows, self._clock, self._milestones)
-        if first and was_committed(cursor, first.transaction, first.server):
+        if first and _was_committed(cursor, first.visits):
             result.outcomes = first.outcomes  # nothing is written then
         else:
             self._require_known(server, site)
-        self._planned = Planned(transaction, connection.server, result.outcomes)
-        message, parameters = _message(result)
-        cursor.execute(connection.durable + message, parameters)
-        return result.receipts()
+        self._planned = Planned(result.visits, result.outcomes)
+        written = {"write": site_rows(result), **other_rows(result)} if result.visits else {}
+        message = "".join(map(STATEMENTS.calls.__getitem__, written))
+        cursor.execute(f"{durable}{message}COMMIT", list(map(encode, written.values())))
+        self._expected = Expected(server, result.snapshot[SITE])
+        return result
 
     def remembered(self) -> HighWaterMark:
         return NO_MARK
@@ -212,32 +282,17 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         self._reading.close()
 
 
-def _message(result: BatchPlan) -> tuple[str, list[Any]]:
-    """A plan's writes and the commit, as one message with its parameters."""
-    if not result.visits:
-        return "COMMIT", []
-    first_day, *days = [(*day, *sums) for day, sums in result.days.items()]
-    first_hour, *hours = [(*hour, *sums) for hour, sums in result.hours.items()]
-    counters = [result.snapshot[scope] for scope in result.touched if scope != SITE]
-    tables = {
-        "days": days,
-        "hours": hours,
-        "counters": counters,
-        "milestones": result.milestones,
-        **dict(zip(daily_people_postgres.POSTGRES_WRITE_PEOPLE, result.people.tables(), strict=True)),
-    }
-    written = {name: encode(rows) for name, rows in tables.items() if rows}
-    sums = [*first_day, *first_hour, *result.snapshot[SITE][2:6]]
-    parameters = [encode(result.visits), encode(result.visitors), *sums, *written.values()]
-    return "".join(STATEMENTS.calls[name] for name in ("write", *written)) + "COMMIT", parameters
+def _was_committed(cursor: Any, visits: list[tuple[Any, ...]]) -> bool:
+    """Whether these rows are stored. If another process has stored the same visits, it received them at another time."""
+    cursor.execute(ARE_STORED, [encode(visits)])
+    return bool(cursor.fetchone()[0])
 
 
-def look_up(cursor: Any, batch: list[Keyed], clock: Clock, prepare: str) -> tuple[int, str, KnownRows]:
+def look_up(cursor: Any, batch: list[Keyed], clock: Clock, prepare: str) -> tuple[str, KnownRows]:
     """Begin a transaction, lock the counters of `batch`, and read its rows. `prepare` is empty if the connection has
     the statements.
 
-    Returns the transaction's number on the server, a text that identifies this database on this server since its last
-    start, and the rows.
+    Returns a text that identifies this database on this server since its last start, and the rows.
     """
     communities = list({visit.scope for visit, _ in batch} - {SITE})
     locked = [[SITE], communities] if communities else [[SITE]]
@@ -252,7 +307,7 @@ def look_up(cursor: Any, batch: list[Keyed], clock: Clock, prepare: str) -> tupl
 
 def _known_rows(
     cursor: Any, batch: list[Keyed], locks: str, locked: list[Any], clock: Clock, today: str
-) -> tuple[int, str, KnownRows]:
+) -> tuple[str, KnownRows]:
     """The rows that `batch` needs, read after `locks`, whose parameters are `locked`."""
     scopes, keys, pairs = list({SITE} | {visit.scope for visit, _ in batch}), sought(batch), users(batch)
     name, parameters = "look_up", [*locked, today, today, *map(list, zip(*keys, strict=True))]
@@ -266,7 +321,7 @@ def _known_rows(
     cursor.execute(locks + STATEMENTS.calls[name], [*parameters, scopes])
     counters = {row[0]: row for row in cursor.fetchall()}
     figures = {scope: CounterSnapshot(*row[:COUNTER_COLUMNS]) for scope, row in counters.items()}
-    transaction, server, known_keys, *rest = counters[SITE][COUNTER_COLUMNS:]
+    server, known_keys, *rest = counters[SITE][COUNTER_COLUMNS:]
     of_days = rest.pop(0) if days else ()
     seen, closed, members = rest or ((), (), ())
     known = KnownRows(
@@ -284,4 +339,4 @@ def _known_rows(
             known.numbers[visitor_id, visit_id] = tuple(json.loads(visit))
         if is_known:
             known.visitors[scope, visitor_id] = user_id or None
-    return transaction, server, known
+    return server, known

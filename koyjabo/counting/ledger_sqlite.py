@@ -80,7 +80,7 @@ VISITS_OF_OTHER_DAYS = (
     "SELECT day, visits FROM daily_visits WHERE scope = 'site' AND day IN (SELECT value FROM json_each(?))"
 )
 ADD_VISITORS = sqlite_insert(Visitor, FirstVisit._fields)
-ADD_TO_DAY, ADD_TO_HOUR = (insert_sums(table, "(?, ?, ?, ?)") for table in (DailyVisits, HourlyVisits))
+ADD_TO_DAY, ADD_TO_HOUR = (insert_sums(table, "VALUES (?, ?, ?, ?)") for table in (DailyVisits, HourlyVisits))
 ADD_MILESTONE = """
 INSERT INTO announcements (key, type, scope, at_ms, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
 """

@@ -1,7 +1,7 @@
 """Writes batches of visits, or of events, to PostgreSQL through one connection."""
 
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, Generic, NamedTuple
+from typing import Any, Generic
 
 from sqlalchemy.engine import URL
 
@@ -13,27 +13,18 @@ from koyjabo.base.database.postgres import (
     PostgresLink,
     was_refused,
 )
-from koyjabo.base.database.timelines import ServerTimeline
 from .high_water import DatabaseRolledBack
 
 
-class Planned(NamedTuple):
-    """A transaction that may have been committed."""
-
-    transaction: int  # its number on `server`
-    server: ServerTimeline | None
-    outcomes: list[Any]
-
-
 class PostgresWriter(Generic[Item, Result]):
-    """The connection is used by one thread."""
+    """The connection is used by one thread. `_write` sets `_planned` to what may soon be committed."""
 
     unavailable = UNAVAILABLE_STATES
 
     def __init__(self, url: URL, clock: Clock) -> None:
         self._clock = clock
         self._link = PostgresLink(url)
-        self._planned: Planned | None = None  # by the last attempt
+        self._planned: Any = None  # by the last attempt
 
     def writing(self) -> AbstractContextManager[object]:
         """Lock nothing, because servers queue for a lock in the database."""
@@ -43,8 +34,7 @@ class PostgresWriter(Generic[Item, Result]):
         """Write `batch` in one transaction.
 
         After a broken connection, tries once more on a new one. If the first attempt was committed after all, its
-        outcomes are returned, so its rows are not marked as retries. Another server, such as a promoted standby, does
-        not know about the attempt: rows that it already has are then marked as retries.
+        outcomes are returned, so its rows are not marked as retries.
         """
         fresh = not self._link.is_open
         self._planned = None
@@ -55,8 +45,8 @@ class PostgresWriter(Generic[Item, Result]):
                 raise
         return self._attempt(batch, self._planned)
 
-    def _attempt(self, batch: list[Item], first: Planned | None = None) -> list[Result]:
-        """Try to write the batch. `first` is an attempt that may have been committed."""
+    def _attempt(self, batch: list[Item], first: Any = None) -> list[Result]:
+        """Try to write the batch. `first` is what an attempt that may have been committed planned."""
         connection = self._link.connection()
         try:
             with connection.cursor() as cursor:
@@ -69,9 +59,7 @@ class PostgresWriter(Generic[Item, Result]):
             self._link.close()
             raise
 
-    def _write(
-        self, batch: list[Item], connection: PostgresConnection, cursor: Any, first: Planned | None
-    ) -> list[Result]:
+    def _write(self, batch: list[Item], connection: PostgresConnection, cursor: Any, first: Any) -> list[Result]:
         raise NotImplementedError
 
     def interrupt(self) -> None:

@@ -18,7 +18,7 @@ LOCK_OLD_ROWS = text(f"SELECT pg_advisory_xact_lock({OLD_ROWS_LOCK})")
 
 OVERWRITE_DELETED_ROWS = text("PRAGMA secure_delete = ON")
 
-COUNT_FORGOTTEN = text(insert_sums(ForgottenVisitors, "(:scope, :by)"))
+COUNT_FORGOTTEN = text(insert_sums(ForgottenVisitors, "VALUES (:scope, :by)"))
 
 STORE_POSITION = text("""
 INSERT INTO watermarks (name, upto, version) VALUES (:name, :upto, 0)

@@ -52,11 +52,13 @@ def sqlite_insert(model: type[Model], columns: Sequence[str] = (), conflict: str
     return f"{_into(model, names)} SELECT {values} FROM json_each(?){where}"
 
 
-def postgres_insert(model: type[Model], columns: Sequence[str] = (), conflict: str = "") -> str:
-    """Like `sqlite_insert`, but for PostgreSQL."""
+def postgres_insert(
+    model: type[Model], columns: Sequence[str] = (), conflict: str = "", rows: str = "jsonb_array_elements(%s) r"
+) -> str:
+    """Like `sqlite_insert`, but for PostgreSQL. `rows` is the FROM list that yields the rows as `r`."""
     names = columns or list(model.__table__.columns.keys())
     values = ", ".join(_cast(f"r->>{at}", model.__table__.columns[name].type) for at, name in enumerate(names))
-    return f"{_into(model, names)} SELECT {values} FROM jsonb_array_elements(%s) r {conflict}"
+    return f"{_into(model, names)} SELECT {values} FROM {rows} {conflict}"
 
 
 def insert_rows(
@@ -81,9 +83,9 @@ def key_and_sums(model: type[Model]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return key, tuple(column.name for column in model.__table__.columns if not column.primary_key)
 
 
-def insert_sums(model: type[Model], values: str) -> str:
-    """An INSERT of VALUES into a table of sums. It adds to existing rows."""
-    return f"{_into(model, model.__table__.columns.keys())} VALUES {values} {adding(model)}"
+def insert_sums(model: type[Model], rows: str) -> str:
+    """An INSERT of rows, VALUES or a SELECT, into a table of sums. It adds to existing rows."""
+    return f"{_into(model, model.__table__.columns.keys())} {rows} {adding(model)}"
 
 
 def stored_fields(model: type[Model], fields: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:

@@ -5,12 +5,13 @@ restore, which replaces all rows, runs entirely before or entirely after.
 """
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from koyjabo.base.database.json_rows import postgres_insert
 from koyjabo.base.database.postgres import PostgresConnection, limits, was_committed
+from koyjabo.base.database.timelines import ServerTimeline
 from koyjabo.counting.models import Event
-from koyjabo.counting.writer_postgres import Planned, PostgresWriter
+from koyjabo.counting.writer_postgres import PostgresWriter
 from .event_plan import EVENT_COLUMNS, KnownEvents, keys, plan, visitors
 from .event_queries import EVENTS_LOCK, newest_visit
 from .new_event import NewEvents, Recorded
@@ -32,8 +33,18 @@ SELECT txid_current(), (SELECT coalesce(max(id), 0) FROM events), ARRAY(
 POSTGRES_INSERT = postgres_insert(Event, EVENT_COLUMNS)
 
 
+class Planned(NamedTuple):
+    """A transaction that may have been committed."""
+
+    transaction: int  # its number on `server`
+    server: ServerTimeline | None
+    outcomes: list[Any]
+
+
 class PostgresEventStore(PostgresWriter[NewEvents, Recorded]):
-    """Events on PostgreSQL."""
+    """Events on PostgreSQL. After a broken connection, another server, such as a promoted standby, does not know about
+    the first attempt: events that it already has are then marked as retries.
+    """
 
     def _write(
         self, batch: list[NewEvents], connection: PostgresConnection, cursor: Any, first: Planned | None
