@@ -48,14 +48,19 @@ def postgres_site(postgres_database):
         yield postgres_site
 
 
+def commits(query: str) -> bool:
+    """Whether the transaction ends with this message."""
+    return query.strip().endswith("COMMIT") or "_write_expected(" in query
+
+
 class HookedCursor:
-    """A cursor that calls `hook` before the message that ends with COMMIT."""
+    """A cursor that calls `hook` before the message that commits."""
 
     def __init__(self, cursor: Any, hook: Callable[[Any], object]) -> None:
         self._cursor, self._hook = cursor, hook
 
     def execute(self, query: str, parameters: Any = None) -> None:
-        if query.endswith("COMMIT"):
+        if commits(query):
             self._hook(self._cursor)
         self._cursor.execute(query, parameters)
 
@@ -114,12 +119,12 @@ def break_off(connection: Any, received: bytes) -> None:
 
 
 class Unlucky(psycopg2.extensions.cursor):
-    """Loses the connection once, before or after the server has received the message that ends with COMMIT."""
+    """Loses the connection once, before or after the server has received the message that commits."""
 
     when: str | None = None
 
     def execute(self, query, parameters=None):
-        if self.when and query.strip().endswith("COMMIT"):
+        if self.when and commits(query):
             when, Unlucky.when = self.when, None
             if when == "after":
                 super().execute(query, parameters)
@@ -159,20 +164,24 @@ def test_a_visit_is_counted_once_although_its_commit_is_not_confirmed(unlucky, p
         assert postgres_site.recount() == []
 
 
-def test_a_visit_that_another_server_stored_first_counts_once(postgres_site):
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_visit_that_another_server_stored_first_counts_once(postgres_site, warm):
     """A client without a response retries on another server, which gives the visit the ordinal planned here."""
 
     def lose(cursor) -> None:
-        if not receipts:
+        if batch and not receipts:
             cursor.connection.close()
             receipts.extend(other.commit([(visit._replace(at_ms=visit.at_ms + 1), key) for visit, key in batch]))
             raise psycopg2.OperationalError("server closed the connection unexpectedly")
 
     receipts: list = []
-    batch = visits_of(postgres_site, "ayesha", "1")
+    batch: list = []
     with ledger_of(postgres_site, lose) as one, ledger_of(postgres_site) as other:
+        if warm:
+            one.commit(visits_of(postgres_site, "karim", "1"))
+        batch += visits_of(postgres_site, "ayesha", "1")
         receipts += one.commit(batch)
-    assert [(receipt.ordinal, receipt.duplicate) for receipt in receipts] == [(1, False), (1, True)]
+    assert [(receipt.ordinal, receipt.duplicate) for receipt in receipts] == [(1 + warm, False), (1 + warm, True)]
 
 
 def test_a_visit_counts_once_although_its_connection_has_lost_the_prepared_statements(postgres_site):
@@ -209,26 +218,71 @@ RESTORED = "0b9a6b2e-0000-4000-8000-000000000001"
 STORE = """
 SELECT * FROM counters FOR UPDATE;
 INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s, place, is_bot)
-VALUES (1, 1, 'site', 'ayesha', '1', 1, '2025-12-16', 1, 'Unknown', false);
+SELECT visits + 1, total + 1, 'site', 'ayesha', '1', 1, '2025-12-16', 1, 'Unknown', false FROM counters;
 INSERT INTO visitors (scope, visitor_id, first_visit) VALUES ('site', 'ayesha', 1);
-UPDATE counters SET visits = 1, total = 1, unique_visitors = 1 WHERE scope = 'site'
+UPDATE counters SET visits = visits + 1, total = total + 1, unique_visitors = unique_visitors + 1 WHERE scope = 'site'
 """
 
 
-def test_the_lookup_sees_all_rows_committed_while_it_waited_for_the_lock(postgres_site, postgres_database):
-    """The lock and the lookup are sent in one message, and each statement sees what was committed before it began."""
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_batch_sees_all_rows_committed_while_it_waited_for_the_lock(postgres_site, postgres_database, warm):
+    """The lock and the next statement are sent in one message, and each sees what was committed before it began. A warm
+    ledger expects the numbers of its last commit.
+    """
     with (
         ledger_of(postgres_site) as ledger,
         closing(psycopg2.connect(postgres_database.url)) as other,
         other.cursor() as cursor,
     ):
+        if warm:
+            ledger.commit(visits_of(postgres_site, "karim", "1"))
         cursor.execute(STORE)
         waiting = in_thread(lambda: ledger.commit(visits_of(postgres_site, "ayesha", "1", "2")))
         wait_until(lambda: postgres_database.rows(WAITS) == [(1,)], "it waits for the counters")
         other.commit()
         retry, new = waiting.result(SOON_S)
-    assert [(receipt.ordinal, receipt.duplicate) for receipt in (retry, new)] == [(1, True), (2, False)]
-    assert (new.snapshot.total, new.snapshot.unique_visitors) == (2, 1)
+    assert [(receipt.ordinal, receipt.duplicate) for receipt in (retry, new)] == [(1 + warm, True), (2 + warm, False)]
+    assert (new.snapshot.total, new.snapshot.unique_visitors) == (2 + warm, 1 + warm)
+
+
+@pytest.mark.parametrize(
+    ("change", "counted"),
+    [
+        ("UPDATE counters SET total = total + 5", (7, 2, 1)),
+        *(
+            pytest.param(*case, marks=pytest.mark.long)
+            for case in (
+                ("UPDATE counters SET epoch = epoch + 1", (2, 2, 1)),
+                ("UPDATE counters SET unique_visitors = 9", (2, 2, 9)),
+                ("UPDATE daily_visits SET visits = visits + 5", (2, 7, 1)),
+                ("DELETE FROM visitors", (2, 2, 2)),
+            )
+        ),
+    ],
+)
+def test_a_visit_is_added_to_what_the_database_holds_now(postgres_site, change, counted):
+    """Another process may change anything between two commits, and not every change has a new revision."""
+    with ledger_of(postgres_site) as ledger:
+        ledger.commit(visits_of(postgres_site, "ayesha", "1"))
+        postgres_site.rows(change)
+        (receipt,) = ledger.commit(visits_of(postgres_site, "ayesha", "2"))
+    assert (receipt.ordinal, receipt.day_number, receipt.snapshot.unique_visitors) == counted
+    assert postgres_site.rows("SELECT ordinal, day_number FROM visits WHERE visit_id = '2'") == [counted[:2]]
+    figures = receipt.snapshot
+    assert postgres_site.rows("SELECT total, unique_visitors FROM counters") == [
+        (figures.total, figures.unique_visitors)
+    ]
+
+
+def test_ledgers_that_take_turns_count_each_visit_once(postgres_site):
+    with ledger_of(postgres_site) as one, ledger_of(postgres_site) as other:
+        for number, ledger in enumerate((one, one, other, one, other, other, other, one, one, other), 1):
+            visitor = f"visitor {number % 4}"
+            batch = visits_of(postgres_site, visitor, str(number)) + visits_of(postgres_site, "visitor 1", "1")
+            receipts = ledger.commit(batch[:1] if number % 3 else batch)
+            assert [receipt.ordinal for receipt in receipts] == [number, 1][: len(receipts)]
+            assert receipts[-1].snapshot.unique_visitors == min(number, 4)
+    assert postgres_site.recount() == []
 
 
 def test_a_counter_added_while_the_lock_is_awaited_is_also_locked(postgres_site, postgres_database):
