@@ -20,7 +20,6 @@ import psycopg2.errors
 from sqlalchemy.engine import URL
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.database.json_rows import adding, postgres_insert
 from koyjabo.base.database.postgres import (
     UNAVAILABLE_STATES,
@@ -32,8 +31,8 @@ from koyjabo.base.database.postgres import (
 from koyjabo.base.models import SITE, Scope
 from . import daily_people_postgres
 from .batch_plan import (
+    INSERTED_VISIT_COLUMNS,
     BatchPlan,
-    Counted,
     KnownRows,
     other_days,
     person_days,
@@ -46,11 +45,11 @@ from .high_water import NO_MARK, DatabaseRolledBack, HighWater, HighWaterMark, m
 from .ledger_query import LedgerQuery
 from .milestones import Milestones
 from .models import DailyVisits, HourlyVisits, StoredMilestone
-from .plan_rows_postgres import ARE_STORED, WRITE_SITE, WRITE_SITE_AS_EXPECTED, other_rows, site_rows
+from .plan_rows_postgres import WRITE_SITE, WRITE_SITE_AS_EXPECTED, other_rows, site_rows
 from .prepared_postgres import PLAN_ONCE, SERVER_NAME, PreparedStatements
 from .records import CounterSnapshot, Keyed, Outcome
 from .stats import encode
-from .writer_postgres import PostgresWriter
+from .writer_postgres import Planned, PostgresWriter, are_stored
 
 BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}{PLAN_ONCE}"
 AT_ONCE = f"SET LOCAL TRANSACTION ISOLATION LEVEL READ COMMITTED; {limits()}{PLAN_ONCE}"
@@ -129,6 +128,7 @@ FROM jsonb_array_elements(%s) r WHERE c.scope = r->>0
     }
 )
 
+ARE_STORED = are_stored("visits", "visit_id", INSERTED_VISIT_COLUMNS)
 READ_LIMITS = limits()
 POSTGRES_SNAPSHOT = READ_LIMITS + POSTGRES_COUNTERS.format(columns="", join="")
 POSTGRES_KNOWS_VISITOR = f"{READ_LIMITS} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
@@ -139,13 +139,6 @@ class Expected(NamedTuple):
 
     server: str  # as SERVER_NAME
     site: CounterSnapshot
-
-
-class Planned(NamedTuple):
-    """A batch that may have been committed."""
-
-    visits: list[tuple[Any, ...]]  # rows with INSERTED_VISIT_COLUMNS
-    outcomes: list[Counted | KoyJaboError]
 
 
 class PostgresStore(PostgresWriter[Keyed, Outcome]):
@@ -223,7 +216,9 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         server, rows = look_up(cursor, batch, self._clock, prepare)
         site = rows.snapshot[SITE]
         result = plan(batch, rows, self._clock, self._milestones)
-        if first and _was_committed(cursor, first.visits):
+        if first:
+            cursor.execute(ARE_STORED, [encode(first.rows)])
+        if first and cursor.fetchone() == (True,):
             result.outcomes = first.outcomes  # nothing is written then
         else:
             self._require_known(server, site)
@@ -280,12 +275,6 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
     def close(self) -> None:
         super().close()
         self._reading.close()
-
-
-def _was_committed(cursor: Any, visits: list[tuple[Any, ...]]) -> bool:
-    """Whether these rows are stored. If another process has stored the same visits, it received them at another time."""
-    cursor.execute(ARE_STORED, [encode(visits)])
-    return bool(cursor.fetchone()[0])
 
 
 def look_up(cursor: Any, batch: list[Keyed], clock: Clock, prepare: str) -> tuple[str, KnownRows]:

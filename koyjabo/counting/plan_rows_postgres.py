@@ -9,7 +9,7 @@ from .daily_people_postgres import POSTGRES_WRITE_PEOPLE
 from .models import DailyVisits, HourlyVisits, Visit, Visitor
 from .prepared_postgres import SERVER_NAME
 
-ID, VISITOR_ID, VISIT_ID, AT_MS = map(INSERTED_VISIT_COLUMNS.index, ("id", "visitor_id", "visit_id", "at_ms"))
+VISITOR_ID, VISIT_ID = map(INSERTED_VISIT_COLUMNS.index, ("visitor_id", "visit_id"))
 
 AS_EXPECTED = f"""
 FROM counters c WHERE c.scope = 'site' AND (c.epoch, c.revision, c.visits, c.total, c.unique_visitors) = (
@@ -27,14 +27,6 @@ AND NOT EXISTS (
 """
 """The end of a query. It returns a row if the numbers are those that the plan was made with, on the same server, and
 none of the plan's visits is stored.
-"""
-
-
-ARE_STORED = f"""
-SELECT bool_and((
-    SELECT true FROM visits v WHERE v.visitor_id = r->>{VISITOR_ID} AND v.visit_id = r->>{VISIT_ID}
-    AND v.id = (r->>{ID})::bigint AND v.at_ms = (r->>{AT_MS})::bigint
-) IS NOT NULL) FROM jsonb_array_elements(%s) r
 """
 
 

@@ -1,7 +1,8 @@
 """Writes batches of visits, or of events, to PostgreSQL through one connection."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple
 
 from sqlalchemy.engine import URL
 
@@ -16,15 +17,35 @@ from koyjabo.base.database.postgres import (
 from .high_water import DatabaseRolledBack
 
 
+class Planned(NamedTuple):
+    """A batch that may have been committed."""
+
+    rows: list[tuple[Any, ...]]
+    outcomes: list[Any]
+
+
+def are_stored(table: str, key: str, columns: Sequence[str]) -> str:
+    """A query for whether all of a plan's rows with these columns are stored. Its parameter is the rows as JSON. If
+    another process has stored the same rows, it received them at another time.
+    """
+    own, number, at_ms, visitor = map(columns.index, (key, "id", "at_ms", "visitor_id"))
+    return f"""
+SELECT bool_and((
+    SELECT true FROM {table} t WHERE t.visitor_id = r->>{visitor} AND t.{key} = r->>{own}
+    AND t.id = (r->>{number})::bigint AND t.at_ms = (r->>{at_ms})::bigint
+) IS NOT NULL) FROM jsonb_array_elements(%s) r
+"""
+
+
 class PostgresWriter(Generic[Item, Result]):
-    """The connection is used by one thread. `_write` sets `_planned` to what may soon be committed."""
+    """The connection is used by one thread."""
 
     unavailable = UNAVAILABLE_STATES
 
     def __init__(self, url: URL, clock: Clock) -> None:
         self._clock = clock
         self._link = PostgresLink(url)
-        self._planned: Any = None  # by the last attempt
+        self._planned: Planned | None = None  # by the last attempt
 
     def writing(self) -> AbstractContextManager[object]:
         """Lock nothing, because servers queue for a lock in the database."""
@@ -45,8 +66,8 @@ class PostgresWriter(Generic[Item, Result]):
                 raise
         return self._attempt(batch, self._planned)
 
-    def _attempt(self, batch: list[Item], first: Any = None) -> list[Result]:
-        """Try to write the batch. `first` is what an attempt that may have been committed planned."""
+    def _attempt(self, batch: list[Item], first: Planned | None = None) -> list[Result]:
+        """Try to write the batch. `first` is an attempt that may have been committed."""
         connection = self._link.connection()
         try:
             with connection.cursor() as cursor:
@@ -59,7 +80,9 @@ class PostgresWriter(Generic[Item, Result]):
             self._link.close()
             raise
 
-    def _write(self, batch: list[Item], connection: PostgresConnection, cursor: Any, first: Any) -> list[Result]:
+    def _write(
+        self, batch: list[Item], connection: PostgresConnection, cursor: Any, first: Planned | None
+    ) -> list[Result]:
         raise NotImplementedError
 
     def interrupt(self) -> None:

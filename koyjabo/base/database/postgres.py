@@ -82,10 +82,6 @@ COMMITS_LATE = "SELECT current_setting('synchronous_commit') = 'off'"
 COMMIT_NOW = "SET LOCAL synchronous_commit = on; "
 ENCODING = "UTF8"
 
-SELECT_COMMITTED = f"""
-SELECT CASE WHEN system_identifier = %s AND {TIMELINE_NUMBER} = %s THEN txid_status(%s) END FROM pg_control_system()
-"""
-
 OnOpened = Callable[["PostgresConnection"], object]
 """A function that gets a connection as soon as it exists, so that later waits can be interrupted."""
 
@@ -334,20 +330,6 @@ def interrupt(connection: PostgresConnection | None) -> None:
             line.shutdown(SHUT_RDWR)
         finally:
             line.close()
-
-
-def was_committed(cursor: Any, transaction: int, server: ServerTimeline | None) -> bool:
-    """Whether a transaction on `server` was committed although its connection broke. The rows do not show this, because
-    another server may have written the same ones. The caller holds a lock that the transaction held, so the transaction
-    has ended.
-
-    Returns False if the cursor's server is another one, such as a promoted standby, where transaction numbers mean
-    nothing.
-    """
-    if server is None:
-        return False
-    cursor.execute(SELECT_COMMITTED, (server.system, server.timeline, transaction))
-    return bool(cursor.fetchone() == ("committed",))
 
 
 def was_refused(error: Any) -> bool:

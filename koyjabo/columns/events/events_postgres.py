@@ -5,13 +5,12 @@ restore, which replaces all rows, runs entirely before or entirely after.
 """
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 from koyjabo.base.database.json_rows import postgres_insert
-from koyjabo.base.database.postgres import PostgresConnection, limits, was_committed
-from koyjabo.base.database.timelines import ServerTimeline
+from koyjabo.base.database.postgres import PostgresConnection, limits
 from koyjabo.counting.models import Event
-from koyjabo.counting.writer_postgres import PostgresWriter
+from koyjabo.counting.writer_postgres import Planned, PostgresWriter, are_stored
 from .event_plan import EVENT_COLUMNS, KnownEvents, keys, plan, visitors
 from .event_queries import EVENTS_LOCK, newest_visit
 from .new_event import NewEvents, Recorded
@@ -20,7 +19,7 @@ POSTGRES_LOOK_UP = f"""
 BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}
 LOCK TABLE events IN ROW EXCLUSIVE MODE;
 SELECT pg_advisory_xact_lock({EVENTS_LOCK});
-SELECT txid_current(), (SELECT coalesce(max(id), 0) FROM events), ARRAY(
+SELECT (SELECT coalesce(max(id), 0) FROM events), ARRAY(
     SELECT (SELECT e.id FROM events e WHERE e.visitor_id = b.visitor AND e.event_id = b.event)
     FROM unnest(%s::text[], %s::text[]) AS b(visitor, event)
 ), ARRAY(
@@ -31,36 +30,29 @@ SELECT txid_current(), (SELECT coalesce(max(id), 0) FROM events), ARRAY(
 )
 """
 POSTGRES_INSERT = postgres_insert(Event, EVENT_COLUMNS)
-
-
-class Planned(NamedTuple):
-    """A transaction that may have been committed."""
-
-    transaction: int  # its number on `server`
-    server: ServerTimeline | None
-    outcomes: list[Any]
+ARE_STORED = are_stored("events", "event_id", EVENT_COLUMNS)
 
 
 class PostgresEventStore(PostgresWriter[NewEvents, Recorded]):
-    """Events on PostgreSQL. After a broken connection, another server, such as a promoted standby, does not know about
-    the first attempt: events that it already has are then marked as retries.
-    """
+    """Events on PostgreSQL."""
 
     def _write(
         self, batch: list[NewEvents], connection: PostgresConnection, cursor: Any, first: Planned | None
     ) -> list[Recorded]:
         events, people = keys(batch), visitors(batch)
         cursor.execute(POSTGRES_LOOK_UP, ([visitor for visitor, _ in events], [event for _, event in events], people))
-        transaction, newest, ids, visits = cursor.fetchone()
+        newest, ids, visits = cursor.fetchone()
         known = KnownEvents(
             newest=newest,
             ids={key: number for key, number in zip(events, ids, strict=True) if number is not None},
             visits={who: tuple(json.loads(visit)) for who, visit in zip(people, visits, strict=True) if visit},
         )
         result = plan(batch, known, self._clock)
-        if first and was_committed(cursor, first.transaction, first.server):
-            result.results = first.outcomes
-        self._planned = Planned(transaction, connection.server, result.results)
+        if first:
+            cursor.execute(ARE_STORED, [json.dumps(first.rows)])
+            if cursor.fetchone() == (True,):
+                result.results = first.outcomes
+        self._planned = Planned(result.rows, result.results)
         if result.rows:
             cursor.execute(f"{connection.durable}{POSTGRES_INSERT}; COMMIT", [json.dumps(result.rows)])
         else:

@@ -1,7 +1,6 @@
 """PostgreSQL with a promoted standby, and an old primary that returns."""
 
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from support.application.site import Site
@@ -19,7 +18,7 @@ from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database.batch_worker import STUCK_S, WATCH_INTERVAL_S
 from koyjabo.base.database.outage_causes import CAUSE_STANDBY, cause_of
-from koyjabo.base.database.postgres import SHORT_TIMEOUT_S, Unreachable, connect, was_committed
+from koyjabo.base.database.postgres import SHORT_TIMEOUT_S, Unreachable, connect
 from koyjabo.base.database.timelines import ServerTimeline, Timelines
 from koyjabo.counting import high_water_redis
 from koyjabo.counting.high_water import HighWater
@@ -88,18 +87,6 @@ def test_a_promoted_standby_takes_over_and_its_old_primary_is_not_used(pair, dat
     assert database.rows("SELECT ordinal FROM visits ORDER BY id") == [(1,), (2,), (3,), (4,), (6,)]
     assert database.rows(LOST) == [("site", 4, 5)]
     assert "Traceback" not in server.log
-
-
-def test_a_transaction_number_is_looked_up_only_on_its_own_server(postgres):
-    """On a promoted standby, the number may belong to another transaction."""
-    with closing(connect(postgres.new_database().url)) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT txid_current()")
-        (number,) = cursor.fetchone()
-        connection.commit()
-        server = connection.server
-        assert was_committed(cursor, number, server)
-        for other in (server._replace(timeline=server.timeline - 1), server._replace(system=server.system + 1), None):
-            assert not was_committed(cursor, number, other)
 
 
 def test_a_starting_worker_learns_from_redis_which_timelines_other_workers_have_seen(redis_server, monkeypatch):
