@@ -260,7 +260,7 @@ def test_a_batch_sees_all_rows_committed_while_it_waited_for_the_lock(postgres_s
         ),
     ],
 )
-def test_a_visit_is_added_to_what_the_database_holds_now(postgres_site, change, counted):
+def test_a_visit_is_added_to_numbers_that_another_process_has_changed(postgres_site, change, counted):
     """Another process may change anything between two commits, and not every change has a new revision."""
     with ledger_of(postgres_site) as ledger:
         ledger.commit(visits_of(postgres_site, "ayesha", "1"))

@@ -200,7 +200,7 @@ def recorded_on_postgres(monkeypatch) -> Iterator[list[str]]:
         yield messages
 
 
-def test_on_postgresql_a_visit_takes_one_round_trip_or_two_with_a_look_up_and_reads_no_whole_table(filled, monkeypatch):
+def test_on_postgresql_a_visit_takes_one_or_two_round_trips_and_reads_no_whole_table(filled, monkeypatch):
     url = filled("postgres")
     with recorded_on_postgres(monkeypatch) as messages, Site(url) as site:
         site.register("first")  # a new connection does not know yet what other workers have acknowledged
