@@ -194,7 +194,8 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         site = expected.site
         rows = KnownRows({SITE: site}, {}, {}, DailyPeople((), self._clock), {site.day: site.day_visits})
         result = plan(batch, rows, self._clock, self._milestones)
-        if expected.server != self._high_water.server or [*result.days] != [(SITE, site.day)] or other_rows(result):
+        is_of_one_hour = [*result.days] == [(SITE, site.day)] and len(result.hours) == 1
+        if expected.server != self._high_water.server or not is_of_one_hour or result.milestones:
             return None
         self._planned = Planned(result.visits, result.outcomes)
         values = {"site": [*site[1:6], site.day, site.day_visits], "server": expected.server, **site_rows(result)}
