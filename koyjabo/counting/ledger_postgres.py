@@ -14,6 +14,7 @@ Rows are passed as JSON. The server plans each statement only once per connectio
 """
 
 import json
+import time
 from typing import Any, NamedTuple
 
 import psycopg2.errors
@@ -55,9 +56,9 @@ BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}{PLAN_ONCE}"
 AT_ONCE = f"SET LOCAL TRANSACTION ISOLATION LEVEL READ COMMITTED; {limits()}{PLAN_ONCE}"
 """Begins a message that is a transaction: it is committed at the message's end, unless there was an error."""
 
-MOST_LOOK_UPS = 63
-"""Maximum number of batches to look up after one was not as expected. Each of these costs a transaction, and while
-other workers commit as often, they are likely.
+LOOK_UP_S = 1.0
+"""How long to look up every batch after one was not as expected, s. Such a batch takes three messages instead of two,
+and while other workers commit as often, the next one would too.
 """
 
 POSTGRES_COUNTERS = """
@@ -157,7 +158,7 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         self._prepared_on: PostgresConnection | None = None  # it has the prepared statements
         self._is_pooled = False
         self._expected: Expected | None = None
-        self._look_ups = self._look_ups_left = 0  # before the next batch that is planned with `_expected`
+        self._looks_up_until = 0.0  # monotonic s; no batch is planned with `_expected` before
 
     def _write(
         self, batch: list[Keyed], connection: PostgresConnection, cursor: Any, first: Planned | None
@@ -178,11 +179,9 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
 
     def _may_expect(self, site: CounterSnapshot, batch: list[Keyed]) -> bool:
         """Whether to plan a batch with the numbers of the last commit. Otherwise, its rows are looked up."""
-        if self._look_ups_left:
-            self._look_ups_left -= 1
-            return False
         return (
-            site.day == self._clock.today()
+            time.monotonic() >= self._looks_up_until
+            and site.day == self._clock.today()
             and not self._high_water.site.is_above(mark_of(site))
             and all(visit.scope == SITE and not visit.other_key for visit, _ in batch)
         )
@@ -203,9 +202,8 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         cursor.execute(message, [[SITE], encode(values)])
         written = cursor.fetchone()
         if not written:
-            self._look_ups_left = self._look_ups = min(2 * self._look_ups + 1, MOST_LOOK_UPS)
+            self._looks_up_until = time.monotonic() + LOOK_UP_S
             return None
-        self._look_ups = 0
         result.snapshot[SITE] = site = result.snapshot[SITE]._replace(unique_visitors=written[0])
         self._expected = expected._replace(site=site)
         return result

@@ -23,7 +23,7 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database import postgres as postgres_module
 from koyjabo.base.models import SITE, Scope
 from koyjabo.communities.communities import open_counter
-from koyjabo.counting import ledger_sqlite
+from koyjabo.counting import ledger_postgres, ledger_sqlite
 from koyjabo.counting.ledger_postgres import STATEMENTS, PostgresStore
 from koyjabo.counting.ledger_sqlite import SqliteStore
 from koyjabo.counting.ledger_store import open_store
@@ -274,7 +274,8 @@ def test_a_visit_is_added_to_numbers_that_another_process_has_changed(postgres_s
     ]
 
 
-def test_ledgers_that_take_turns_count_each_visit_once(postgres_site):
+def test_ledgers_that_take_turns_count_each_visit_once(postgres_site, monkeypatch):
+    monkeypatch.setattr(ledger_postgres, "LOOK_UP_S", 0)
     with ledger_of(postgres_site) as one, ledger_of(postgres_site) as other:
         for number, ledger in enumerate((one, one, other, one, other, other, other, one, one, other), 1):
             visitor = f"visitor {number % 4}"
