@@ -31,29 +31,30 @@ none of the plan's visits is stored.
 
 
 def _write_plan(condition: str = "") -> str:
-    """The statement for a plan's visits, visitors, first day, first hour and the site's counter. It writes nothing if
-    `SELECT 1 {condition}` returns no row. Its only parameter is a JSON object (`site_rows`). Returns the number of
-    unique visitors, since the plan may take known visitors for new ones.
+    """The statement for a plan's visits, visitors, first day, first hour and the site's counter. Its parameter is a JSON
+    object (`site_rows`). Returns the number of unique visitors.
+
+    With a condition, it writes nothing if `SELECT 1 {condition}` returns no row, and known visitors that the plan takes
+    for new ones are not counted again.
     """
-    visits = postgres_insert(Visit, INSERTED_VISIT_COLUMNS, rows="jsonb_array_elements($1->'visits') r, condition")
-    visitors = postgres_insert(
-        Visitor,
-        FirstVisit._fields,
-        "ON CONFLICT DO NOTHING RETURNING 1",
-        "jsonb_array_elements($1->'visitors') r, condition",
-    )
+    only, less = (", condition", " - known.visitors FROM known") if condition else ("", "")
+    visits = postgres_insert(Visit, INSERTED_VISIT_COLUMNS, rows=f"jsonb_array_elements($1->'visits') r{only}")
+    visitors = postgres_insert(Visitor, FirstVisit._fields, rows=f"jsonb_array_elements($1->'visitors') r{only}")
     day, hour = (
-        f"SELECT 'site', {key}, ($1->'{name}'->>1)::bigint, ($1->'{name}'->>2)::bigint - known.visitors FROM known"
+        f"SELECT 'site', {key}, ($1->'{name}'->>1)::bigint, ($1->'{name}'->>2)::bigint{less}"
         for name, key in (("day", "$1->'day'->>0"), ("hour", "($1->'hour'->>0)::bigint"))
     )
+    conditions = f"""
+condition AS MATERIALIZED (SELECT 1 {condition}),
+visitor AS ({visitors} ON CONFLICT DO NOTHING RETURNING 1),
+known AS (SELECT jsonb_array_length($1->'visitors') - (SELECT count(*) FROM visitor) AS visitors FROM condition),
+"""
     return f"""
-WITH condition AS MATERIALIZED (SELECT jsonb_array_length(%s::jsonb->'visitors') AS planned {condition}),
-visit AS ({visits}), visitor AS ({visitors}),
-known AS (SELECT planned - (SELECT count(*) FROM visitor) AS visitors FROM condition),
-day AS ({insert_sums(DailyVisits, day)}), hour AS ({insert_sums(HourlyVisits, hour)})
+WITH given AS (SELECT %s::jsonb), {conditions if condition else f"visitor AS ({visitors}),"}
+visit AS ({visits}), day AS ({insert_sums(DailyVisits, day)}), hour AS ({insert_sums(HourlyVisits, hour)})
 UPDATE counters SET revision = ($1->'counter'->>0)::bigint, visits = ($1->'counter'->>1)::bigint,
-    total = ($1->'counter'->>2)::bigint, unique_visitors = ($1->'counter'->>3)::bigint - known.visitors
-FROM known WHERE scope = 'site' RETURNING unique_visitors
+    total = ($1->'counter'->>2)::bigint, unique_visitors = ($1->'counter'->>3)::bigint{less}
+WHERE scope = 'site' RETURNING unique_visitors
 """
 
 
