@@ -31,8 +31,8 @@ none of the plan's visits is stored.
 
 
 def _write_plan(condition: str = "") -> str:
-    """The statement for a plan's visits, visitors, first day, first hour and the site's counter. Its parameter is a JSON
-    object (`site_rows`). Returns the number of unique visitors.
+    """The statement for a plan's visits, visitors, first day, first hour and the site's counter. Its parameter is JSON
+    (`site_rows`). Returns the number of unique visitors.
 
     With a condition, it writes nothing if `SELECT 1 {condition}` returns no row, and known visitors that the plan takes
     for new ones are not counted again.
