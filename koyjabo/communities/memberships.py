@@ -47,11 +47,6 @@ def visible(session: Any, account: Account, community_id: str, locked: bool = Fa
     raise Forbidden(roles.OTHER_COMMUNITY) if account.moderates else UnknownCommunity
 
 
-def visible_id(session: Any, account: Account, community_id: str | None) -> str | None:
-    """The stored id of a community; None for the site. Raises UnknownCommunity if the account may not see it."""
-    return None if community_id is None else visible(session, account, community_id).community.id
-
-
 def allowed(session: Any, account: Account, community_id: str, role: str, locked: bool = False) -> Access:
     """`visible`, for an account whose effective role is at least `role`. Raises UnknownCommunity, Forbidden."""
     access = visible(session, account, community_id, locked)

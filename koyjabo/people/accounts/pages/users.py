@@ -54,7 +54,7 @@ def invite_to_panel() -> Response:
         authentication.require_proof()
     if body is None or form.errors:
         return _show_form(form, 422)
-    limits.count_action(me().id)
+    limits.count_account("actions", me().id)
     invited = account_services().panel_invitations.invite(me(), body.email, body.role, language())
     return done(flash_sentence(invited), "panel_users.users", body.email)
 
