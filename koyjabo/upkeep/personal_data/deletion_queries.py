@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.identity import DELETED_ID
 from koyjabo.base.database.models import Counter
-from koyjabo.base.database.rows import changed_rows
+from koyjabo.base.database.rows import change_in_database, changed_rows
 from koyjabo.base.database.upkeep_rules import UpkeepRules, all_rules, change_rows
 from koyjabo.base.models import SITE
 from koyjabo.columns.columns import Columns, RowChange
@@ -84,7 +84,7 @@ def detach(session: Session, columns: Columns, user_id: str, name: str, size: in
         is_taken = session.scalar(select(exists().where(Person.scope == scope, Person.person == user(name))))
         new = random_name() if is_taken else name  # taken if the detached visitor has come back
         renamed = update(Person).where(Person.scope == scope, Person.person == user(user_id)).values(person=user(new))
-        session.execute(renamed.execution_options(synchronize_session=False))
+        change_in_database(session, renamed)
     return False
 
 

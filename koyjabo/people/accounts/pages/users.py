@@ -12,7 +12,7 @@ from koyjabo.base.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.invitation_schemas import PanelInvitationBody, flash_sentence, sent
 from koyjabo.people.accounts.services import account_services
-from koyjabo.people.accounts.users.user_admin import USER_ORDERS
+from koyjabo.people.accounts.users.user_admin import USER_ORDERS, Users
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.models import User
 from koyjabo.web.current import current
@@ -87,7 +87,7 @@ def promote(user_id: str) -> Response:
     effects = (_rights_of_admins(), *_unproved(user))
     prompt = _prompt(user, N_("Make %(name)s a site admin?"), _("Give admin rights"), *effects)
     authentication.confirm_proved(prompt._replace(typed=user.email))
-    return _do(N_("This user is now a site admin."), account_services().users.set_role, user_id, SITE_ADMIN)
+    return _do(N_("This user is now a site admin."), Users.set_role, user_id, SITE_ADMIN)
 
 
 @bp.post("/people/<user_id>/demote")
@@ -100,7 +100,7 @@ def demote(user_id: str) -> Response:
     confirm(_prompt(user, title, label, effect, *_about_oneself(user)))
     return _do(
         N_("This user no longer has rights in the panel."),
-        account_services().users.set_role,
+        Users.set_role,
         user_id,
         SITE_MEMBER,
     )
@@ -115,7 +115,7 @@ def make_viewer(user_id: str) -> Response:
     effects += _unproved(user) + _about_oneself(user)
     title, label = N_("Give %(name)s read-only access?"), _("Give read-only access")
     authentication.confirm_proved(_prompt(user, title, label, *effects))
-    return _do(N_("This user is now a viewer of the panel."), account_services().users.set_role, user_id, SITE_VIEWER)
+    return _do(N_("This user is now a viewer of the panel."), Users.set_role, user_id, SITE_VIEWER)
 
 
 @bp.post("/people/<user_id>/disable")
@@ -123,7 +123,7 @@ def disable(user_id: str) -> Response:
     user = _user(user_id)
     explanation = _("This user is logged out everywhere and cannot log in until you enable the account again.")
     confirm(_prompt(user, N_("Disable the account of %(name)s?"), _("Disable"), explanation, _ending(user)))
-    return _do(N_("The account was disabled."), account_services().users.disable, user_id)
+    return _do(N_("The account was disabled."), Users.disable, user_id)
 
 
 @bp.post("/people/<user_id>/enable")
@@ -134,7 +134,7 @@ def enable(user_id: str) -> Response:
         rights = _rights_of_admins() if user.is_admin else _rights_of_viewers()
         prompt = _prompt(user, N_("Enable the account of %(name)s?"), _("Enable"), rights)
         authentication.confirm_proved(prompt)
-    return _do(N_("The account was enabled."), account_services().users.enable, user_id)
+    return _do(N_("The account was enabled."), Users.enable, user_id)
 
 
 @bp.post("/people/<user_id>/second-factor/reset", endpoint="reset_second_factor")
@@ -148,7 +148,7 @@ def reset_two_step_login(user_id: str) -> Response:
     authentication.confirm_proved(_prompt(user, title, label, explanation, _ending(user)))
     return _do(
         N_("Two-step login was reset. This user was logged out everywhere."),
-        account_services().users.reset_two_step_login,
+        Users.reset_two_step_login,
         user_id,
     )
 
@@ -158,7 +158,7 @@ def log_out(user_id: str) -> Response:
     user = _user(user_id)
     effects = (_("This user has to log in again in every browser."), _ending(user), *_about_oneself(user))
     confirm(_prompt(user, N_("Log %(name)s out everywhere?"), _("Log out everywhere"), *effects))
-    return _do(N_("The user was logged out everywhere."), account_services().users.log_out, user_id)
+    return _do(N_("The user was logged out everywhere."), Users.log_out, user_id)
 
 
 def _user(user_id: str) -> User:
@@ -167,7 +167,7 @@ def _user(user_id: str) -> User:
 
 def _do(sentence: str, operation: Callable[..., User], user_id: str, *role: str) -> Response:
     try:
-        operation(me(), user_id, *role)
+        operation(account_services().users, me(), user_id, *role)
     except (LastAdmin, Forbidden) as error:
         return _show(user_id, error.status, error)
     return done(sentence, "panel_users.user", user_id=user_id)
