@@ -83,7 +83,14 @@ class CountChanged:
         return {1: "visitor_joined", -1: "visitor_left"}.get(self.change, "visitor_count")
 
     def as_object(self) -> dict[str, Any]:
-        return _dated(self, community_id=self.community_id, count=self.count, change=self.change)
+        return {
+            "type": self.type,
+            "community_id": self.community_id,
+            "count": self.count,
+            "change": self.change,
+            "revision": self.revision,
+            "timestamp": iso(self.at_ms or self.revision),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,14 @@ class MembersOnline:
     at_ms: int = 0  # 0 if it is the revision
 
     def as_object(self) -> dict[str, Any]:
-        return _dated(self, community_id=self.community_id, people=list(self.people), unnamed=self.unnamed)
+        return {
+            "type": self.type,
+            "community_id": self.community_id,
+            "people": list(self.people),
+            "unnamed": self.unnamed,
+            "revision": self.revision,
+            "timestamp": iso(self.at_ms or self.revision),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +125,12 @@ class DashboardUpdate:
     at_ms: int = 0  # 0 if it is the revision
 
     def as_object(self) -> dict[str, Any]:
-        return _dated(self, data=dict(self.data))
+        return {
+            "type": self.type,
+            "data": dict(self.data),
+            "revision": self.revision,
+            "timestamp": iso(self.at_ms or self.revision),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +144,13 @@ class PanelUpdate:
     at_ms: int = 0  # 0 if it is the revision
 
     def as_object(self) -> dict[str, Any]:
-        return _dated(self, whole=self.is_whole, stats=dict(self.stats))
+        return {
+            "type": self.type,
+            "whole": self.is_whole,
+            "stats": dict(self.stats),
+            "revision": self.revision,
+            "timestamp": iso(self.at_ms or self.revision),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +173,6 @@ class ViewUpdate:
         changed = {"whole": self.is_whole, "cells": self.cells, "parts": self.versions}
         present = {name: value for name, value in changed.items() if value}
         return {"type": self.type, "view": self.view, "moment": self.moment, "at": self.at, **present}
-
-
-def _dated(event: CountChanged | MembersOnline | DashboardUpdate | PanelUpdate, **values: Any) -> dict[str, Any]:
-    """The object of an event with these values, its revision and its time."""
-    timestamp = iso(event.at_ms or event.revision)
-    return {"type": event.type, **values, "revision": event.revision, "timestamp": timestamp}
 
 
 # Events that are not one of a room's values, so they have no revision.

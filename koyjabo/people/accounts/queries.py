@@ -141,8 +141,8 @@ def access_version(session: Session) -> int:
 def change_password(
     session: Session, user: User, hashed: str, now_ms: int, browser_mark: str | None = None, kept_session_id: str = ""
 ) -> None:
-    """Change the hash of a locked user. Ends all sessions except `kept_session_id`, and all proofs, and revokes password
-    reset links. Browsers with a different `browser_mark` become unfamiliar; None means the hash's own mark.
+    """Change the hash of a locked user. Ends all sessions except `kept_session_id`, ends all proofs, and revokes
+    password reset links. Browsers with a different `browser_mark` become unfamiliar; None means the hash's own mark.
     """
     user.password, user.browser_mark = hashed, browser_mark
     links = delete(EmailLink).where(EmailLink.user_id == user.id, EmailLink.purpose == PASSWORD_RESET)

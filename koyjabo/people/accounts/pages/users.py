@@ -201,8 +201,8 @@ def _unproved(user: User) -> tuple[str, ...]:
 
 def _prompt(user: User, title: str, label: str, *effects: str) -> Confirmation:
     """The confirmation of an action on a user, whose name is put into the title."""
-    asked = _(title, name=f"{user.name} ({user.email})")
-    return Confirmation(asked, effects, label, url_for("panel_users.user", user_id=user.id))
+    back = url_for("panel_users.user", user_id=user.id)
+    return Confirmation(_(title, name=f"{user.name} ({user.email})"), effects, label, back)
 
 
 def _ending(user: User) -> str:
