@@ -73,8 +73,8 @@ def delete_account(session: Session, columns: Columns, user_id: str, name: str, 
 
 def detach(session: Session, columns: Columns, user_id: str, name: str, size: int) -> bool:
     """Remove the account from up to `size` rows of each table. Returns whether there may be more rows."""
-    found = session.scalars(SELECT_SCOPES_OF_USER, {"person": user(user_id)})
-    scopes = tuple(scope for scope in found if scope is not None)  # including deleted communities
+    theirs = session.scalars(SELECT_SCOPES_OF_USER, {"person": user(user_id)})
+    scopes = tuple(scope for scope in theirs if scope is not None)  # including deleted communities
     for locked in ((SITE,), scopes):  # in the ledger's order; until the commit, no visits or presence are recorded
         rows = select(Counter.scope).where(Counter.scope.in_(locked)).order_by(Counter.scope)
         session.execute(rows.with_for_update()).all()
