@@ -54,8 +54,8 @@ class RowChange:
 
     def reduce_events(self, names: Sequence[tuple[int, str]]) -> None:
         """Give events the names of reduced visitors, by the events' ids, in order."""
-        event_queries.reduce(self._session, names)
+        event_queries.REDUCE_EVENTS.run_by_id(self._session, names)
 
     def reduce_events_of_visits(self, names: Sequence[tuple[int, str]]) -> None:
         """Like `reduce_events`, but by the ids of the events' visits, in order. The caller has locked events."""
-        event_queries.reduce_of_visits(self._session, names)
+        event_queries.REDUCE_EVENTS_OF_VISITS.run_by_id(self._session, names)

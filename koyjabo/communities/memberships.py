@@ -8,7 +8,7 @@ from sqlalchemy import and_, delete, literal, select, update
 from koyjabo.base.core.errors import Forbidden, LastAdmin, UnknownCommunity, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
-from koyjabo.base.database.rows import Slice, changed_rows
+from koyjabo.base.database.rows import Slice, change_in_database, changed_rows
 from koyjabo.counting.daily_people import SLOT_S, user
 from koyjabo.counting.models import Person, PersonDay
 from koyjabo.people.accounts.models import Invitation
@@ -45,11 +45,6 @@ def visible(session: Any, account: Account, community_id: str, locked: bool = Fa
     if access is not None and access.is_visible:
         return access
     raise Forbidden(roles.OTHER_COMMUNITY) if account.moderates else UnknownCommunity
-
-
-def visible_id(session: Any, account: Account, community_id: str | None) -> str | None:
-    """The stored id of a community; None for the site. Raises UnknownCommunity if the account may not see it."""
-    return None if community_id is None else visible(session, account, community_id).community.id
 
 
 def allowed(session: Any, account: Account, community_id: str, role: str, locked: bool = False) -> Access:
@@ -218,7 +213,7 @@ def remove(tx: Transaction, community: Community, user_id: str) -> None:
     _end(tx, membership)
     theirs = select(User.email_key).where(User.id == user_id)
     invitations = delete(Invitation).where(Invitation.community_id == community.id, Invitation.email_key.in_(theirs))
-    tx.session.execute(invitations.execution_options(synchronize_session=False))
+    change_in_database(tx.session, invitations)
     tx.log("member.remove", community_subject(community), **details(membership), role=membership.role)
 
 

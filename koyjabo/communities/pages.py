@@ -62,7 +62,7 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
     if not at.may(MEMBER) and not at.community.public_count:
         return ui.page("communities/outside", at, status, problem=problem)
     if at.may(MODERATOR):
-        limits.count_report(at.account.id)
+        limits.count_account("reports", at.account.id)
         if request.args.get("part") == PEOPLE:
             return make_response(render_template("communities/online_part.html", at=at, **_people(at)))
     stats, clock = current()[Visits].community(at.scope).stats(), current().clock
@@ -148,7 +148,7 @@ def create_community() -> Response:
     body = form.read()
     if body is None:
         return make_response(render_template("communities/new.html", form=form), 422)
-    limits.count_action(account.id)
+    limits.count_account("actions", account.id)
     community = community_services().directory.create(account, columns(body)).community
     return done(
         N_("%(name)s was created."), "pages_communities.community", name_of(community), community_id=community.id
@@ -200,7 +200,7 @@ def invite_member(community_id: str) -> Response:
     body = form.read()
     if body is None:
         return _show_members(ui.enter(community_id, ADMIN), 422, form)
-    limits.count_action(account.id)
+    limits.count_account("actions", account.id)
     invited = community_services().invitations.invite(account, body.email, body.role, language(), community_id)
     return _done(flash_sentence(invited), community_id, body.email)
 
@@ -239,7 +239,9 @@ def remove_member(community_id: str, user_id: str) -> Response:
 
 
 def _removal(account: Account, member: Membership, back: str, tab: str) -> Confirmation:
-    """The confirmation to ask for before a membership ends, on the tab whose path is `back`."""
+    """The confirmation to ask for before a membership ends, on the tab whose path is `back`. `tab` is its name, or ""
+    for the room.
+    """
     community = member.community
     role = _("Role: %(role)s", role=translated(ROLE_WORDS[member.role]))
     if member.user_id == account.id:
@@ -253,12 +255,7 @@ def _removal(account: Account, member: Membership, back: str, tab: str) -> Confi
         again = _("The community is open: they can join it again.")
         invited = _("The community is invitation only: to come back, they need a new invitation.")
     effects = (effect, role, again if community.is_open else invited)
-    return Confirmation(title, effects, label, back, around=_on_tab(ui.enter(community.id), tab))
-
-
-def _on_tab(at: Access, tab: str) -> dict[str, Any]:
-    """The page around a confirmation: the community's header with the tab of this name, or "" for the room."""
-    return {"at": at, "tab": tab}
+    return Confirmation(title, effects, label, back, around={"at": ui.enter(community.id), "tab": tab})
 
 
 def _done(sentence: str, community_id: str, about: str, undo: Undo | None = None) -> Response:
@@ -394,5 +391,5 @@ def _deletion(at: Access) -> Confirmation:
     )
     back = url_for("pages_communities.community_settings", community_id=at.community.id)
     title = _("Delete %(name)s?", name=name_of(at.community))
-    around = _on_tab(at, _("Settings"))
+    around = {"at": at, "tab": _("Settings")}
     return Confirmation(title, effects, _("Delete this community"), back, name_of(at.community), around=around)

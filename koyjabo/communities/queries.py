@@ -115,12 +115,9 @@ def remove(session: Session, community_id: str) -> None:
     """Delete the community, its memberships, invitations, counter, milestones and peaks. Its visits stay in the
     ledger.
     """
-    session.execute(delete(Invitation).where(Invitation.community_id == community_id))
-    session.execute(delete(Membership).where(Membership.community_id == community_id))
-    session.execute(delete(Community).where(Community.id == community_id))
-    session.execute(delete(Counter).where(Counter.scope == community_id))
-    session.execute(delete(Peak).where(Peak.scope == community_id))
-    session.execute(delete(StoredMilestone).where(StoredMilestone.scope == community_id))
+    columns: tuple[Any, ...] = (Invitation.community_id, Membership.community_id, Community.id, Counter.scope)
+    for column in (*columns, Peak.scope, StoredMilestone.scope):
+        session.execute(delete(column.class_).where(column == community_id))
 
 
 def find(session: Session, community_id: str) -> Community | None:

@@ -15,7 +15,7 @@ from koyjabo.people.models import Community, Membership
 from koyjabo.web.http.responses import Time
 from koyjabo.web.schemas.bodies import MAX_LIST_BODY_BYTES, Body
 from koyjabo.web.schemas.fields import Email, Flag, Name, VisitorId
-from koyjabo.web.schemas.validators import MAX_NAME_LENGTH, NULL, pattern, refuse
+from koyjabo.web.schemas.validators import MAX_NAME_LENGTH, or_null, pattern, refuse
 from .roles import COMMUNITY_ROLES, Access
 from .validators import MAX_DESCRIPTION, description_text, known_role, ref_text, second_name_text, user_ref_text
 
@@ -39,12 +39,12 @@ USER_REF_PATTERN = re.compile(NO_MISTAKE + REF_PATTERN.pattern)
 Description = Annotated[
     str,
     BeforeValidator(description_text),
-    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_DESCRIPTION}, NULL]}),
+    WithJsonSchema(or_null({"type": "string", "maxLength": MAX_DESCRIPTION})),
 ]
 SecondName = Annotated[
     str,
     BeforeValidator(second_name_text),
-    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_NAME_LENGTH}, NULL]}),
+    WithJsonSchema(or_null({"type": "string", "maxLength": MAX_NAME_LENGTH})),
 ]
 Role = Annotated[str, BeforeValidator(known_role), WithJsonSchema({"type": "string", "enum": list(COMMUNITY_ROLES)})]
 

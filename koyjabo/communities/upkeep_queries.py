@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session, aliased
 
 from koyjabo.base.core.errors import LastAdmin
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.database.rows import change_in_database
 from koyjabo.base.database.upkeep_rules import UpkeepRules
 from koyjabo.people.models import Community, Membership, User
 from .roles import ADMIN
@@ -44,4 +45,4 @@ class CommunityRules(UpkeepRules):
 
     def release_account(self, session: Session, user_id: str) -> None:
         founded = update(Community).where(Community.founder_id == user_id).values(founder_id=None)
-        session.execute(founded, execution_options={"synchronize_session": False})
+        change_in_database(session, founded)

@@ -41,7 +41,7 @@ class LastHour:
         if after is None or self._read_ms < first * MINUTE_MS or epoch != self._epoch:
             # All visits read earlier are more than an hour old, or their ids may have been reused after a restore or a
             # rollback.
-            after, earlier = queries.ids_before(session, first * MINUTE_MS), {}
+            after, earlier = queries.id_range(session, first * MINUTE_MS, None)[0], {}
         new = queries.minute_counts(session, self._scope, after, first * MINUTE_MS)
         self._epoch = epoch
         self._after, self._read_ms = max([after, *(count.newest for count in new)]), now_ms

@@ -75,11 +75,6 @@ def epoch(session: Session) -> int:
     return session.scalars(SITE_EPOCH).one()
 
 
-def ids_before(session: Session, since_ms: int) -> int:
-    """The highest id such that its visit and all earlier ones came before `since_ms`."""
-    return id_range(session, since_ms, None)[0]
-
-
 def minute_counts(session: Session, scope: Scope, after: int, since_ms: int) -> Sequence[Any]:
     """A scope's visits with an id above `after`: the `minute` since 1970, whether they have an account, how many they
     are, and the `newest` id. The site includes its communities. Visits before `since_ms` have the minute BEFORE.

@@ -30,7 +30,7 @@ def register(base: "Base") -> None:
     base.every(interval_s, base.services[Visits].stats, *refresh)
     base.every(interval_s, base.services[ActiveVisitors].refresh, base.services[VisitorSockets].renew, *refresh)
     base.every(TICK_S, rooms.leave_empty)
-    base.services[ObservabilityServices].socket_log.measure_delivery(rooms.caused_by_visits)
+    base.services[ObservabilityServices].socket_log.caused_by_visits = rooms.caused_by_visits
     gauges = base.services[ObservabilityServices].gauges
     gauges.provide(CONNECTIONS_GAUGE, partial(socket_counts, realtime.fanout))
     gauges.provide(REFUSED_MESSAGES_GAUGE, lambda: base.cluster.bus.refused)

@@ -85,3 +85,8 @@ def changed_rows(session: Session, statement: Executable, parameters: dict[str, 
     result = session.execute(statement, parameters)
     assert isinstance(result, CursorResult)
     return result.rowcount
+
+
+def change_in_database(session: Session, statement: Executable) -> int:
+    """`changed_rows`, without the search for rows to change among those that the session has loaded."""
+    return changed_rows(session, statement.execution_options(synchronize_session=False))

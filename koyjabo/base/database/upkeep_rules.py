@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.registry import Registry
-from .rows import changed_rows
+from .rows import change_in_database
 
 RULES_OF_FEATURES: Registry[str, "UpkeepRules"] = Registry()
 """The rules by reference, in the order of the features. `application.features` fills it (`UPKEEP`)."""
@@ -113,12 +113,10 @@ def expiring(key: Any, kept_ms: int = 0) -> ExpiringRows:
 def remove_rows(session: Session, key: Any, size: int, which: ColumnElement[bool]) -> int:
     """Remove up to `size` rows of the table with this primary key. Returns how many."""
     some = select(key).where(which).limit(size)
-    removal = delete(key.class_).where(key.in_(some)).execution_options(synchronize_session=False)
-    return changed_rows(session, removal)
+    return change_in_database(session, delete(key.class_).where(key.in_(some)))
 
 
 def change_rows(session: Session, key: Any, size: int, which: ColumnElement[bool], **values: Any) -> int:
     """Change up to `size` rows of the table with this primary key. Returns how many."""
     some = select(key).where(which).limit(size)
-    change = update(key.class_).where(key.in_(some)).values(**values)
-    return changed_rows(session, change.execution_options(synchronize_session=False))
+    return change_in_database(session, update(key.class_).where(key.in_(some)).values(**values))

@@ -34,13 +34,10 @@ class SocketLog:
         self._metrics = metrics
         self._reconnections = reconnections
         self._lines = Rate(MAX_LINES)
-        self._caused_by_visits: Callable[[str], bool] = lambda room: False
-
-    def measure_delivery(self, caused_by_visits: Callable[[str], bool]) -> None:
-        """Measure the time from a commit to its event. `caused_by_visits` returns whether visits caused the event that
-        a room has just sent. Only such events have a commit.
+        self.caused_by_visits: Callable[[str], bool] = lambda room: False
+        """Whether visits caused the event that a room has just sent. Only such events have a commit, and the time from
+        it is measured.
         """
-        self._caused_by_visits = caused_by_visits
 
     def opened(self, kind: str, address: str, community: str = NO_COMMUNITY_TEXT, who: str | None = None) -> None:
         """Record a socket that was opened and admitted. `who` is its user or visitor, if known. `address` is its
@@ -86,7 +83,7 @@ class SocketLog:
     def sent(self, room: str, event: str, clients: int, size: int, revision: int | None, took_s: float) -> None:
         """Record an event sent to all clients of a room on this worker: `size` bytes to each, in `took_s` seconds."""
         self._metrics.sent(event, clients)
-        if event == COMMIT_EVENT and revision is not None and self._caused_by_visits(room):
+        if event == COMMIT_EVENT and revision is not None and self.caused_by_visits(room):
             self._metrics.delivered(max(0.0, time.time() - revision / 1000))
         log.debug(BROADCAST, room, event, clients, size, took_s * 1000, revision)
 

@@ -1,7 +1,5 @@
 """Queries for events, as operations for the database executor."""
 
-from collections.abc import Sequence
-
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
@@ -73,13 +71,3 @@ def rename(session: Session, visitor_id: str, name: str, size: int) -> int:
         session.execute(RENAME_EVENTS, {"name": name, "ids": [row.id for row in rows]})
     block_queries.correct(session, EVENT_BLOCKS, [row.id for row in rows if row.props], row_queries.events)
     return len(rows)
-
-
-def reduce(session: Session, names: Sequence[tuple[int, str]]) -> None:
-    """Replace the visitors of events with names of a month. The events' properties stay."""
-    REDUCE_EVENTS.run_by_id(session, names)
-
-
-def reduce_of_visits(session: Session, names: Sequence[tuple[int, str]]) -> None:
-    """Like `reduce`, for all unreduced events of visits."""
-    REDUCE_EVENTS_OF_VISITS.run_by_id(session, names)

@@ -112,7 +112,7 @@ def list_communities(account: Account) -> Response:
 )
 def create_community(account: Account, body: NewCommunityBody) -> CommunityResponse:
     """Create a community. You become its admin."""
-    limits.count_action(account.id)
+    limits.count_account("actions", account.id)
     return community_response(community_services().directory.create(account, columns(body)))
 
 
@@ -186,7 +186,7 @@ def invite_member(account: Account, community_id: str, body: InvitationBody) -> 
     person becomes a member when they accept, through the mailed link or their list of invitations. The link is valid
     for a week and can be used once. Inviting the same email again revokes the earlier link.
     """
-    limits.count_action(account.id)
+    limits.count_account("actions", account.id)
     invitations = community_services().invitations
     return InvitedResponse.of(invitations.invite(account, body.email, body.role, language(), community_id))
 
@@ -338,7 +338,7 @@ def who_is_online(at: Access, community_id: str) -> Response:
     `members_see_online` is true, members can read the list. If there are more than 10,000, it contains the first 10,000
     to arrive.
     """
-    limits.count_report(at.account.id)
+    limits.count_account("reports", at.account.id)
     paging, order = Paging.of(request), request.args.get("order", OLDEST_FIRST)
     if order not in PEOPLE_ORDERS:
         raise InvalidInput(details={"order": f"must be one of {', '.join(PEOPLE_ORDERS)}"})

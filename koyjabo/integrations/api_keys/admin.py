@@ -18,7 +18,7 @@ from koyjabo.web.pages import management
 from koyjabo.web.pages.flash import done
 from koyjabo.web.pages.page_parts import PagePart
 from koyjabo.web.panel import panel_blueprint
-from koyjabo.web.panel.pages import me, my_login, page
+from koyjabo.web.panel.pages import me, page
 from koyjabo.web.schemas.bodies import Body
 from koyjabo.web.schemas.fields import Typed, TypedDay
 from .api import NewKeyBody
@@ -109,7 +109,7 @@ def _carry_out(form: Form[Any], action: Callable[[Any], tuple[ApiKey, str]]) -> 
     """Carry out an action with the current form, after a proof, because a key outlives the session."""
 
     def proved(body: Any) -> tuple[ApiKey, str]:
-        authentication.require_proof(my_login())
+        authentication.require_proof()
         return action(body)
 
     with authentication.errors_in(form):

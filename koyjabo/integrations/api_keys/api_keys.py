@@ -108,7 +108,8 @@ class ApiKeys(Changes):
             problems["expires_at"] = N_("must be in the future")
         if problems := {name: problem for name, problem in problems.items() if problem}:
             raise InvalidInput(details=problems)
-        community_id = memberships.visible_id(tx.session, account, community_id)
+        if community_id is not None:
+            community_id = memberships.visible(tx.session, account, community_id).community.id
         _require_room(tx)
         key_id = str(uuid.uuid4())
         text = new_text(key_id)

@@ -19,7 +19,7 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.core.link_tokens import EMAIL_VERIFICATION, LOGIN_LINK, PASSWORD_RESET, LinkTokens
 from koyjabo.base.database import upkeep_rules
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.database.rows import changed_rows
+from koyjabo.base.database.rows import change_in_database
 from koyjabo.people.audit import log
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.people.mail import outbox_queries
@@ -233,14 +233,13 @@ def _use(session: Session, link_id: str, user: User, purpose: str, now_ms: int) 
     if not _use_up(session, link_id):
         raise UnknownLink
     theirs = delete(EmailLink).where(EmailLink.user_id == user.id, EmailLink.purpose == purpose)
-    session.execute(theirs.execution_options(synchronize_session=False))
+    change_in_database(session, theirs)
     user.verified_ms = user.verified_ms or now_ms
 
 
 def _use_up(session: Session, link_id: str) -> bool:
     """Delete a link. Returns False if it was used in the meantime."""
-    link = delete(EmailLink).where(EmailLink.id == link_id)
-    return changed_rows(session, link.execution_options(synchronize_session=False)) == 1
+    return change_in_database(session, delete(EmailLink).where(EmailLink.id == link_id)) == 1
 
 
 def _revoke_credentials(session: Session, user: User) -> None:
@@ -249,4 +248,4 @@ def _revoke_credentials(session: Session, user: User) -> None:
     for rules in upkeep_rules.all_rules():
         rules.revoke_created_by(session, user.id)
     for theirs in (Invitation.invited_by, PanelInvitation.invited_by):
-        session.execute(delete(theirs.class_).where(theirs == user.id).execution_options(synchronize_session=False))
+        change_in_database(session, delete(theirs.class_).where(theirs == user.id))

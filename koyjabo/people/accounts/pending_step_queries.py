@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, ScalarResult, delete, exists, select, update
 from sqlalchemy.orm import Session
 
-from koyjabo.base.database.rows import changed_rows
+from koyjabo.base.database.rows import change_in_database, changed_rows
 from koyjabo.people.models import User
 from .errors import SecondFactorExpired
 from .models import PendingStep, RecoveryCode, TotpSecret
@@ -18,8 +18,7 @@ def begin(session: Session, pending: PendingStep) -> tuple[str, ...]:
     user are added one after the other, so that no two have the same token.
     """
     session.execute(select(User.id).where(User.id == pending.user_id).with_for_update())
-    same = delete(PendingStep).where(PendingStep.token == pending.token)
-    session.execute(same.execution_options(synchronize_session=False))
+    change_in_database(session, delete(PendingStep).where(PendingStep.token == pending.token))
     session.add(pending)
     return methods(session, pending.user_id)
 

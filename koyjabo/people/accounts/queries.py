@@ -12,7 +12,7 @@ from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import EmailTaken, WrongCredentials
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.link_tokens import PASSWORD_RESET
-from koyjabo.base.database.rows import changed_rows
+from koyjabo.base.database.rows import change_in_database, changed_rows
 from koyjabo.base.database.search import usable
 from koyjabo.base.settings.schema import Policy
 from koyjabo.people.audit.models import AccessVersion
@@ -141,20 +141,15 @@ def access_version(session: Session) -> int:
 def change_password(
     session: Session, user: User, hashed: str, now_ms: int, browser_mark: str | None = None, kept_session_id: str = ""
 ) -> None:
-    """Change the hash of a locked user. Ends all sessions except `kept_session_id`, and revokes password reset links.
-    Browsers with a different `browser_mark` become unfamiliar; None means the hash's own mark.
+    """Change the hash of a locked user. Ends all sessions except `kept_session_id`, ends all proofs, and revokes
+    password reset links. Browsers with a different `browser_mark` become unfamiliar; None means the hash's own mark.
     """
     user.password, user.browser_mark = hashed, browser_mark
     links = delete(EmailLink).where(EmailLink.user_id == user.id, EmailLink.purpose == PASSWORD_RESET)
-    session.execute(links.execution_options(synchronize_session=False))
+    change_in_database(session, links)
     revoke_all(session, user.id, now_ms, kept_session_id)
-    end_proofs(session, user.id)
-
-
-def end_proofs(session: Session, user_id: str) -> None:
-    """End the proofs of all sessions of a user."""
-    proved = update(LoginSession).where(LoginSession.user_id == user_id, LoginSession.proved_ms.is_not(None))
-    session.execute(proved.values(proved_ms=None).execution_options(synchronize_session=False))
+    proved = update(LoginSession).where(LoginSession.user_id == user.id, LoginSession.proved_ms.is_not(None))
+    change_in_database(session, proved.values(proved_ms=None))
 
 
 def require_unchanged(session: Session, user: User) -> User:
@@ -181,8 +176,7 @@ def change_profile(session: Session, user: User, name: str, email: str) -> None:
     except IntegrityError:
         raise EmailTaken from None
     if is_new:
-        links = delete(EmailLink).where(EmailLink.user_id == user.id)
-        session.execute(links.execution_options(synchronize_session=False))
+        change_in_database(session, delete(EmailLink).where(EmailLink.user_id == user.id))
 
 
 def appear_offline(session: Session, user_id: str, is_on: bool) -> bool:
@@ -194,5 +188,5 @@ def appear_offline(session: Session, user_id: str, is_on: bool) -> bool:
 def remove_two_step_login(session: Session, user_id: str) -> None:
     tables: tuple[Any, ...] = (TotpSecret, RecoveryCode, PendingStep)
     for table in tables:
-        session.execute(delete(table).where(table.user_id == user_id).execution_options(synchronize_session=False))
+        change_in_database(session, delete(table).where(table.user_id == user_id))
     session.execute(update(User).where(User.id == user_id).values(second_factor_ms=None))

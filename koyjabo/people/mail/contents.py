@@ -47,155 +47,153 @@ class Contents(NamedTuple):
 
 
 def verify(speech: Localizer, data: Mapping[str, Any]) -> Contents:
-    say = speech.say
+    _ = speech.say
     return Contents(
-        say(N_("Confirm your email")),
+        _("Confirm your email"),
         [
-            say(N_("Someone, probably you, used this email for an account. Please confirm that it is yours.")),
-            say(AFTER_LOGIN),
+            _("Someone, probably you, used this email for an account. Please confirm that it is yours."),
+            _(AFTER_LOGIN),
         ],
-        say(N_("Confirm this email")),
+        _("Confirm this email"),
         "/verify-email/",
         EMAIL_VERIFICATION,
-        closing=say(IGNORE_HINT),
+        closing=_(IGNORE_HINT),
     )
 
 
 def reset(speech: Localizer, data: Mapping[str, Any]) -> Contents:
-    say = speech.say
+    _ = speech.say
     return Contents(
-        say(N_("Choose a new password")),
+        _("Choose a new password"),
         [
-            say(N_("Someone, probably you, asked for a new password for your account.")),
-            say(N_("This link works once, for 30 minutes. A new password logs you out everywhere.")),
-            *([say(TAKEOVER)] if data.get("is_takeover") else []),
+            _("Someone, probably you, asked for a new password for your account."),
+            _("This link works once, for 30 minutes. A new password logs you out everywhere."),
+            *([_(TAKEOVER)] if data.get("is_takeover") else []),
         ],
-        say(N_("Choose a new password")),
+        _("Choose a new password"),
         "/reset-password/",
         PASSWORD_RESET,
-        closing=say(IGNORE_HINT),
+        closing=_(IGNORE_HINT),
     )
 
 
 def invitation(speech: Localizer, data: Mapping[str, Any]) -> Contents:
-    say, community = speech.say, mailable(data["community"])
-    names = {"name": mailable(data["by"]) or say(N_("Someone")), "community": community}
+    _, community, role = speech.say, mailable(data["community"]), COMMUNITY_ROLE_NAMES[data["role"]]
+    names = {"name": mailable(data["by"]) or _("Someone"), "community": community}
     subject, offer = N_("Invitation to a community"), N_("%(name)s has invited you to a community.")
     if community:
         subject = N_("Invitation to %(community)s")
         offer = N_("%(name)s has invited you to the community %(community)s.")
     return Contents(
-        say(subject, **names),
+        _(subject, **names),
         [
-            say(offer, **names),
-            say(N_("Your role: %(role)s"), role=say(COMMUNITY_ROLE_NAMES[data["role"]])),
-            say(N_("You become a member only if you accept. The link works once, for a week.")),
+            _(offer, **names),
+            _("Your role: %(role)s", role=_(role)),
+            _("You become a member only if you accept. The link works once, for a week."),
         ],
-        say(N_("See the invitation")),
+        _("See the invitation"),
         "/invitations/",
         INVITATION,
-        closing=say(N_("If you do not know this person, you can ignore this email.")),
+        closing=_("If you do not know this person, you can ignore this email."),
     )
 
 
 def panel_invitation(speech: Localizer, data: Mapping[str, Any]) -> Contents:
-    say = speech.say
+    _, role = speech.say, PANEL_ROLE_NAMES[data["role"]]
     return Contents(
-        say(N_("Invitation to the panel")),
+        _("Invitation to the panel"),
         [
-            say(
-                N_("%(name)s has invited you to this site's admin panel."),
-                name=mailable(data["by"]) or say(N_("Someone")),
+            _(
+                "%(name)s has invited you to this site's admin panel.",
+                name=mailable(data["by"]) or _("Someone"),
             ),
-            say(N_("Your role: %(role)s"), role=say(PANEL_ROLE_NAMES[data["role"]])),
-            say(N_("You get access only if you accept. The link works once, for a week.")),
+            _("Your role: %(role)s", role=_(role)),
+            _("You get access only if you accept. The link works once, for a week."),
         ],
-        say(N_("See the invitation")),
+        _("See the invitation"),
         "/invitations/",
         PANEL_INVITATION,
-        closing=say(N_("If you do not know this person, you can ignore this email.")),
+        closing=_("If you do not know this person, you can ignore this email."),
     )
 
 
 def email_changed(speech: Localizer, data: Mapping[str, Any]) -> Contents:
-    say = speech.say
+    _ = speech.say
     return Contents(
-        say(N_("Your email address was changed")),
+        _("Your email address was changed"),
         [
-            say(N_("Your account no longer uses this email address.")),
-            say(N_("If that was not you, contact the people who run this site at once.")),
+            _("Your account no longer uses this email address."),
+            _("If that was not you, contact the people who run this site at once."),
         ],
     )
 
 
 def email_new(speech: Localizer, data: Mapping[str, Any]) -> Contents:
-    say = speech.say
+    _ = speech.say
     return Contents(
-        say(N_("This is now the email of your account")),
+        _("This is now the email of your account"),
         [
-            say(N_("Your account uses this email from now on. Please confirm that it is yours.")),
-            say(AFTER_LOGIN),
+            _("Your account uses this email from now on. Please confirm that it is yours."),
+            _(AFTER_LOGIN),
         ],
-        say(N_("Confirm this email")),
+        _("Confirm this email"),
         "/verify-email/",
         EMAIL_VERIFICATION,
-        closing=say(IGNORE_HINT),
+        closing=_(IGNORE_HINT),
     )
 
 
 def sign_in(speech: Localizer, data: Mapping[str, Any]) -> Contents:
-    say = speech.say
-    browser = ", ".join(filter(None, (data["browser"], data["system"]))) or say(N_("Unknown browser"))
-    place = (
-        say(N_("Unknown")) if data["place"] in ("", UNKNOWN_LOCATION) else in_language(data["place"], speech.language)
-    )
+    _ = speech.say
+    browser = ", ".join(filter(None, (data["browser"], data["system"]))) or _("Unknown browser")
+    place = _("Unknown") if data["place"] in ("", UNKNOWN_LOCATION) else in_language(data["place"], speech.language)
     return Contents(
-        say(N_("New login to your account")),
+        _("New login to your account"),
         [
-            say(N_("Someone logged in to your account from a browser we have not seen before:")),
+            _("Someone logged in to your account from a browser we have not seen before:"),
             f"{browser}\n{place}\n{speech.moment(data['at_ms'])}",
-            say(N_("If that was you, you can ignore this. If not, change your password at once.")),
+            _("If that was you, you can ignore this. If not, change your password at once."),
         ],
-        say(N_("Your account")),
+        _("Your account"),
         "/account",
     )
 
 
 def backup_failed(speech: Localizer, data: Mapping[str, Any]) -> Contents:
-    say = speech.say
+    _ = speech.say
     return Contents(
-        say(N_("A backup failed")),
+        _("A backup failed"),
         [
             f"{speech.moment(data['at_ms'])}\n{' '.join(data['error'].split())}",
-            say(N_("Earlier verified backups are kept.")),
-            say(N_("You will get no more email about failures until a backup succeeds again.")),
+            _("Earlier verified backups are kept."),
+            _("You will get no more email about failures until a backup succeeds again."),
         ],
-        say(N_("See the backups")),
+        _("See the backups"),
         "/admin/server",
     )
 
 
 def settings(speech: Localizer, data: Mapping[str, Any]) -> Contents:
-    say = speech.say
-    names = ", ".join(say(SETTING_NAMES[name]) for name in data["names"])
+    _ = speech.say
+    names = ", ".join(_(SETTING_NAMES[name]) for name in data["names"])
     return Contents(
-        say(N_("Settings of this site were changed")),
+        _("Settings of this site were changed"),
         [
-            say(N_("%(name)s changed: %(settings)s"), name=mailable(data["by"]) or say(N_("Someone")), settings=names),
-            say(N_("This email comes from the earlier mail server.")),
-            say(N_("If no admin made the change, undo it on the page Server.")),
+            _("%(name)s changed: %(settings)s", name=mailable(data["by"]) or _("Someone"), settings=names),
+            _("This email comes from the earlier mail server."),
+            _("If no admin made the change, undo it on the page Server."),
         ],
-        say(N_("Open the page Server")),
+        _("Open the page Server"),
         "/admin/server",
     )
 
 
 def test(speech: Localizer, data: Mapping[str, Any]) -> Contents:
-    say = speech.say
+    _ = speech.say
     return Contents(
-        say(N_("A test email")),
-        [say(N_("Email from this server works. An admin sent this test from the page Server."))],
-        say(N_("Open the page Server")),
+        _("A test email"),
+        [_("Email from this server works. An admin sent this test from the page Server.")],
+        _("Open the page Server"),
         "/admin/server",
     )
 

@@ -24,7 +24,9 @@ class Localizer:
         self._catalogue = catalogue(self.language)
 
     def say(self, sentence: str, **values: str) -> str:
-        """Translate a sentence that is marked with `N_`, and fill in `values`."""
+        """Translate a sentence, and fill in `values`. Callers name this method `_`, which marks the sentence, or mark
+        it with `N_`.
+        """
         translated = self._catalogue.gettext(sentence)
         return translated % values if values else translated
 

@@ -4,6 +4,7 @@ from sqlalchemy import Connection, delete, func, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.link_tokens import INVITATION, PANEL_INVITATION
+from koyjabo.base.database.rows import change_in_database
 from koyjabo.base.database.upkeep_rules import ExpiringRows, UpkeepRules, expiring, remove_rows
 from .models import MailBudget, OutboxMail
 from .outbox_queries import FAILED_KEPT_MS, SENT_KEPT_MS
@@ -15,7 +16,7 @@ def cancel_mails(session: Session, email: str, now_ms: int) -> None:
     """
     is_waiting = (OutboxMail.email == email) & OutboxMail.kind.not_in((INVITATION, PANEL_INVITATION))
     mails = update(OutboxMail).where(is_waiting).values(email="", data="{}", done_ms=now_ms)
-    session.execute(mails, execution_options={"synchronize_session": False})
+    change_in_database(session, mails)
 
 
 def _remove_mails(session: Session, before_ms: int, size: int) -> int:

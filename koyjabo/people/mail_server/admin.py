@@ -136,7 +136,7 @@ MAIL_STEPS = {MAIL_ROW: FirstStep(6, MailRow.template, N_("Set up"), lambda: cur
 def test_mail() -> Response:
     """Send a test email to the admin and show the mail server's response."""
     account = me()
-    limits.count_test_mail(account.id)
+    limits.count_account("test_mails", account.id)
     try:
         current()[MailOutbox].send_test(account.email, str(get_locale()))
     except NotDelivered as error:

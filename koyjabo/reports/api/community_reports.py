@@ -129,7 +129,7 @@ class TrendResponse(BaseModel):
 def _community(community_id: str) -> str:
     """Return the id of a community that the user is a member of. Counts towards the report limit."""
     account = tokens.require().account
-    limits.count_report(account.id)
+    limits.count_account("reports", account.id)
     return current()[CommunityServices].directory.require(account, community_id).community.id
 
 

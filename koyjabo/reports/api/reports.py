@@ -33,13 +33,13 @@ OF_COMMUNITY: dict[int, ResponseSpec] = {**COMMUNITY_REFUSALS, **REPORT_REFUSALS
 def _of_site(name: str) -> Response:
     account = tokens.require().account
     account.require_site_viewer()
-    limits.count_report(account.id)
+    limits.count_account("reports", account.id)
     return respond(name, SITE, insights=current()[Insights].for_reader(account.id))
 
 
 def _of_community(name: str, community_id: str) -> Response:
     account = tokens.require().account
-    limits.count_report(account.id)
+    limits.count_account("reports", account.id)
     current()[CommunityServices].directory.require(account, community_id, MODERATOR)
     insights = current()[Insights].for_reader(account.id)
     return respond(name, Scope(uuid_of(community_id) or community_id), insights=insights)

@@ -17,7 +17,7 @@ bp = pages_blueprint("community_reports")
 def community_reports(community_id: str) -> Response:
     """Show the reports for the range in the URL."""
     at = member_forms.enter(community_id, MODERATOR)
-    limits.count_report(at.account.id)
+    limits.count_account("reports", at.account.id)
     path = url_for("pages_community_reports.community_reports", community_id=at.scope)
     base = of_community(at.scope, at.account.id)._replace(path=path, extra=community_snapshot.of_moment)
     view, problems = view_of(base, request.args.items(multi=True))

@@ -12,7 +12,7 @@ from koyjabo.reports.query.ranges import DEFAULT_RANGE, RANGE_NAMES
 from koyjabo.web.http.responses import StoredResponse, Time
 from koyjabo.web.schemas.bodies import Body
 from koyjabo.web.schemas.fields import Moment, Name, NewPassword
-from koyjabo.web.schemas.validators import NULL, refuse
+from koyjabo.web.schemas.validators import or_null, refuse
 
 INTERVAL = "2026-11-01/2026-11-15"
 NOT_FILTERS = N_("must be lists of values by dimension")
@@ -44,15 +44,13 @@ def _filters(value: Any) -> dict[str, list[str]]:
 Filters = Annotated[
     dict[str, list[str]],
     BeforeValidator(_filters),
-    WithJsonSchema(
-        {"type": "object", "additionalProperties": {"type": "array", "items": {"anyOf": [{"type": "string"}, NULL]}}}
-    ),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "array", "items": or_null({"type": "string"})}}),
 ]
 
 Range = Annotated[
     str | None,
     BeforeValidator(_range),
-    WithJsonSchema({"anyOf": [{"type": "string", "enum": list(RANGE_NAMES)}, DAYS_SCHEMA, NULL]}),
+    WithJsonSchema(or_null({"type": "string", "enum": list(RANGE_NAMES)}, DAYS_SCHEMA)),
 ]
 
 

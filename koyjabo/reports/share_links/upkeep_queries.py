@@ -3,6 +3,7 @@
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from koyjabo.base.database.rows import change_in_database
 from koyjabo.base.database.upkeep_rules import UpkeepRules, expiring
 from .models import Share
 
@@ -14,5 +15,4 @@ class ShareRules(UpkeepRules):
     expiring = (expiring(Share.id, SHARES_KEPT_MS),)
 
     def revoke_created_by(self, session: Session, user_id: str) -> None:
-        shares = delete(Share).where(Share.created_by == user_id)
-        session.execute(shares.execution_options(synchronize_session=False))
+        change_in_database(session, delete(Share).where(Share.created_by == user_id))

@@ -14,24 +14,24 @@ ON_REQUEST = N_("You get this email because you asked for it. You can turn it of
 
 
 def weekly(speech: Localizer, data: Mapping[str, Any]) -> Contents:
-    say, count = speech.say, speech.count
+    _, count = speech.say, speech.count
     first, last = speech.day(data["first"]), speech.day(data["last"])
     site = [
-        say(N_("Total visits: %(count)s"), count=count(data["total"])),
+        _("Total visits: %(count)s", count=count(data["total"])),
         _compared(speech, N_("Visits this week: %(count)s"), data["visits"], data["visits_before"]),
         _compared(speech, N_("New visitors: %(count)s"), data["new"], data["new_before"]),
     ]
     return Contents(
-        say(N_("Weekly report: %(count)s visits"), count=count(data["visits"])),
+        _("Weekly report: %(count)s visits", count=count(data["visits"])),
         [
             f"{first} – {last}",
             "\n".join(site),
             *(_top(speech, title, data[name]) for name, title in TOP_LISTS.items() if data.get(name)),
             *(_community(speech, community) for community in data["communities"]),
         ],
-        say(N_("Open the site")),
+        _("Open the site"),
         "/",
-        closing=say(ON_REQUEST),
+        closing=_(ON_REQUEST),
     )
 
 

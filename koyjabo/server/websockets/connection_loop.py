@@ -331,10 +331,10 @@ class ConnectionLoop:
         """
         if self.is_full(address):
             return False
-        return not address or (self._by_address.has_room(address, self.most_an_address) and self._may_connect(address))
-
-    def _may_connect(self, address: str) -> bool:
-        return self._handshakes is None or not self._handshakes.use_address(address).is_exceeded
+        if not address:
+            return True
+        has_room = self._by_address.has_room(address, self.most_an_address)
+        return has_room and not (self._handshakes and self._handshakes.use_address(address).is_exceeded)
 
     def _flush(self, connection: BufferedConnection) -> None:
         try:

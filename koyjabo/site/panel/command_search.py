@@ -55,7 +55,7 @@ def find() -> Response:
 
 
 def _query() -> str:
-    limits.count_report(me().id)
+    limits.count_account("reports", me().id)
     return request.args.get("q", "").strip()[:MAX_COMMAND_LENGTH]
 
 

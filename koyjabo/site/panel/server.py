@@ -19,7 +19,7 @@ from koyjabo.web.http.body_sizes import takes_file
 from koyjabo.web.i18n import translated
 from koyjabo.web.pages.flash import done
 from koyjabo.web.panel import panel_blueprint, without_database
-from koyjabo.web.panel.pages import me, my_login, page
+from koyjabo.web.panel.pages import me, page
 from koyjabo.web.panel.server_page import FIRST_STEPS, SERVER_ROWS, ServerRow, missing_steps, parts_of
 from . import setting_forms as forms
 
@@ -120,7 +120,7 @@ def change_settings(group: str) -> Response:
     with authentication.errors_in(form):
         changes = forms.sent(form, group)
         if forms.is_proved(group) or row.needs_proof(changes):
-            authentication.require_proof(my_login())
+            authentication.require_proof()
         for part in rows:
             part.check(changes)
         current()[StoredSettings].change(me(), **changes)

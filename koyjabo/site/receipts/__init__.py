@@ -20,7 +20,7 @@ def register(base: "Base") -> None:
     from .receipts import Receipts
 
     base.services.add(Receipts(base))
-    base.services[Health].link_recounts("pages_receipts.receipt", "recount-label")
+    base.services[Health].recount_page = "pages_receipts.receipt", "recount-label"
     base.services[Navigation].add_shortcuts(
         OVERVIEW_SECTION,
         Shortcut(N_("Is this number right?"), "pages_receipts.receipt", rank=1),

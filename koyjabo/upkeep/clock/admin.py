@@ -13,7 +13,7 @@ from koyjabo.web.forms.forms import Form
 from koyjabo.web.pages.flash import done
 from koyjabo.web.pages.page_parts import PagePart
 from koyjabo.web.panel import panel_blueprint
-from koyjabo.web.panel.pages import me, my_login
+from koyjabo.web.panel.pages import me
 from koyjabo.web.panel.server_page import ServerRow, show_row
 from koyjabo.web.schemas.bodies import Body
 from .clock_answers import ClockAnswers
@@ -49,7 +49,7 @@ def answer_clock() -> Response:
     """Say whether the clock or the visits are right. Without a proof, the page is shown again with its form."""
     form = Form(Body)
     with authentication.errors_in(form):
-        authentication.require_proof(my_login())
+        authentication.require_proof()
         current()[ClockAnswers].answer(me(), VISITS_ANSWER if "visits" in request.form else CLOCK_ANSWER)
     if form.errors:
         return show_row(CLOCK_ROW, form)

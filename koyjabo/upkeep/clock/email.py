@@ -12,14 +12,14 @@ CLOCK_MAIL_LABEL = N_("Clock in doubt")
 
 
 def clock_doubted(speech: Localizer, data: Mapping[str, Any]) -> Contents:
-    say = speech.say
+    _ = speech.say
     times = {"clock": speech.moment(data["clock"]), "visits": speech.moment(data["visits"])}
     return Contents(
-        say(N_("Which time is right?")),
+        _("Which time is right?"),
         [
-            say(N_("The clock of your server shows %(clock)s, but visits are filed at %(visits)s."), **times),
-            say(N_("Nothing is removed because of its age until this is settled, and each answer can be undone.")),
+            _("The clock of your server shows %(clock)s, but visits are filed at %(visits)s.", **times),
+            _("Nothing is removed because of its age until this is settled, and each answer can be undone."),
         ],
-        say(N_("Say which one is right")),
+        _("Say which one is right"),
         "/admin/server#clock",
     )

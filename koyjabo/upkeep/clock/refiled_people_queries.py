@@ -8,6 +8,7 @@ from sqlalchemy import Text, cast, delete, select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
+from koyjabo.base.database.rows import change_in_database
 from koyjabo.base.models import Scope
 from koyjabo.columns.columns import Columns
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
@@ -21,7 +22,7 @@ from koyjabo.reports.models import Conversion
 from koyjabo.upkeep.old_row_queries import lock, lock_counters
 from koyjabo.upkeep.recounts.derived_tables_queries import LIST_ABSENT
 from .models import RefiledRow
-from .refiling_queries import UNSYNCHRONIZED_OPTIONS, Later, keep_earlier, take_earlier
+from .refiling_queries import Later, keep_earlier, take_earlier
 
 OTHER_TIMES: tuple[tuple[Any, Any], ...] = (
     (StoredMilestone.key, StoredMilestone.at_ms),
@@ -111,11 +112,9 @@ def refile_others(session: Session, columns: Columns, clock: Clock, later: Later
         kept = select(RefiledRow.key).where(RefiledRow.name == key.class_.__tablename__)
         is_kept = cast(key, Text).in_(kept)  # not what another transaction has stored in between
         moved = update(key.class_).where(time > later.least_ms, is_kept).values({time: before_ms})
-        session.execute(moved, execution_options=UNSYNCHRONIZED_OPTIONS)
+        change_in_database(session, moved)
     is_late = (OutboxMail.due_ms > later.least_ms) & OutboxMail.done_ms.is_(None)  # it would wait for its time
-    session.execute(
-        update(OutboxMail).where(is_late).values(due_ms=before_ms), execution_options=UNSYNCHRONIZED_OPTIONS
-    )
+    change_in_database(session, update(OutboxMail).where(is_late).values(due_ms=before_ms))
 
 
 def _refile_peaks(session: Session, day: str, later: Later, before_ms: int) -> None:
@@ -139,8 +138,7 @@ def put_back_others(session: Session) -> None:
             store_peak(session, Scope(scope), day, people, at_ms)
     for key, time in OTHER_TIMES:
         for value, at_ms in take_earlier(session, key.class_.__tablename__):
-            back = update(key.class_).where(key == value).values({time: at_ms})
-            session.execute(back, execution_options=UNSYNCHRONIZED_OPTIONS)
+            change_in_database(session, update(key.class_).where(key == value).values({time: at_ms}))
 
 
 def _until(day: Day, now_s: int) -> Day:
@@ -170,7 +168,7 @@ def _set_days(
         keep_earlier(session, "person_days", earlier, expires_ms)
     changes.replace(Scope(person.scope), person.person, days, others)
     gone = PersonDay.person_id == person.id, PersonDay.day.in_(days.keys() - others.keys())
-    session.execute(delete(PersonDay).where(*gone), execution_options=UNSYNCHRONIZED_OPTIONS)
+    change_in_database(session, delete(PersonDay).where(*gone))
 
 
 def _write(session: Session, changes: DailyPeople) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.json_rows import adding, insert_rows
 from koyjabo.base.database.models import Counter
-from koyjabo.base.database.rows import DISORDER_MS
+from koyjabo.base.database.rows import DISORDER_MS, change_in_database
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.columns import Columns, RowChange
 from koyjabo.counting.evidence import queries as attendance_queries
@@ -30,7 +30,6 @@ LEFT JOIN visitors c ON v.scope <> 'site' AND c.scope = v.scope AND c.visitor_id
 WHERE v.id IN :ids
 """).bindparams(bindparam("ids", expanding=True))
 KEEP_EARLIER = "ON CONFLICT DO NOTHING"
-UNSYNCHRONIZED_OPTIONS = {"synchronize_session": False}
 CLEAR_DAY_NUMBERS = text("""
 UPDATE visits SET day_number = NULL WHERE id > :after AND day = :day
 AND day_number > coalesce((SELECT d.visits FROM daily_visits d WHERE d.scope = 'site' AND d.day = :day), 0)
@@ -246,7 +245,7 @@ def _move_visits(session: Session, change: RowChange, rows: Sequence[Any], moves
         changes = [(scope, key, *by) for (kind, scope, key), by in sums.items() if kind == name and any(by)]
         insert_rows(session, table, (), changes, adding(table))
         empty = delete(table).where(table.visits == 0, table.scope.in_({change[0] for change in changes}))
-        session.execute(empty, execution_options=UNSYNCHRONIZED_OPTIONS)
+        change_in_database(session, empty)
     session.execute(update(Visit), [{"id": row.id, **moves[row.id]._asdict()} for row in rows])
     attendance_queries.remove(session, [row.id for row in rows])
     change.most_visits(first - 1, last)
@@ -274,7 +273,6 @@ def take_earlier(session: Session, name: str, size: int | None = None) -> list[t
     """Remove up to `size` earlier values of a table. Returns them by key."""
     keys = select(RefiledRow.key).where(RefiledRow.name == name).limit(size)
     taken = delete(RefiledRow).where(RefiledRow.name == name, RefiledRow.key.in_(keys))
-    rows = session.execute(
-        taken.returning(RefiledRow.key, RefiledRow.earlier), execution_options=UNSYNCHRONIZED_OPTIONS
-    )
+    options = {"synchronize_session": False}
+    rows = session.execute(taken.returning(RefiledRow.key, RefiledRow.earlier), execution_options=options)
     return [(key, json.loads(earlier)) for key, earlier in rows]

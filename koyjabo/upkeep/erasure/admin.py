@@ -17,7 +17,7 @@ from koyjabo.web.forms.sent_form import declare_texts
 from koyjabo.web.i18n import count
 from koyjabo.web.pages.flash import done
 from koyjabo.web.panel import panel_blueprint
-from koyjabo.web.panel.pages import me, my_login
+from koyjabo.web.panel.pages import me
 from koyjabo.web.panel.server_page import ServerRow, show_row
 from koyjabo.web.schemas.bodies import Body
 from koyjabo.web.schemas.fields import VisitorId
@@ -61,7 +61,7 @@ def erase_visitor() -> Response:
     try:
         if not any(map(erasure.is_known, names)):
             raise UnknownVisitor
-        authentication.confirm_proved(my_login(), _erasure(sum(map(erasure.count, names))))
+        authentication.confirm_proved(_erasure(sum(map(erasure.count, names))))
         erasure.begin(me(), body.visitor_id, hashes)
     except UnknownVisitor:
         form.errors["visitor_id"] = _("No visitor has this ID. The list of visits shows each visitor's ID.")

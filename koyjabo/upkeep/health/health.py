@@ -38,11 +38,8 @@ class Health:
         self._jobs = services[RunningJobs]
         self._recounts = services[Recounts]
         self._readiness = services[Readiness]
-        self.recount_page: tuple[str, str] | None = None  # endpoint and anchor
-
-    def link_recounts(self, endpoint: str, anchor: str) -> None:
-        """Set the page about recounts, for the links in warnings."""
-        self.recount_page = endpoint, anchor
+        self.recount_page: tuple[str, str] | None = None
+        """Endpoint and anchor of the page about recounts, for the links in warnings."""
 
     @property
     def reads_ledger(self) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.identity import DELETED_ID
 from koyjabo.base.database.models import Counter
-from koyjabo.base.database.rows import changed_rows
+from koyjabo.base.database.rows import change_in_database, changed_rows
 from koyjabo.base.database.upkeep_rules import UpkeepRules, all_rules, change_rows
 from koyjabo.base.models import SITE
 from koyjabo.columns.columns import Columns, RowChange
@@ -73,7 +73,8 @@ def delete_account(session: Session, columns: Columns, user_id: str, name: str, 
 
 def detach(session: Session, columns: Columns, user_id: str, name: str, size: int) -> bool:
     """Remove the account from up to `size` rows of each table. Returns whether there may be more rows."""
-    scopes = _scopes_of(session, user_id)
+    theirs = session.scalars(SELECT_SCOPES_OF_USER, {"person": user(user_id)})
+    scopes = tuple(scope for scope in theirs if scope is not None)  # including deleted communities
     for locked in ((SITE,), scopes):  # in the ledger's order; until the commit, no visits or presence are recorded
         rows = select(Counter.scope).where(Counter.scope.in_(locked)).order_by(Counter.scope)
         session.execute(rows.with_for_update()).all()
@@ -83,15 +84,8 @@ def detach(session: Session, columns: Columns, user_id: str, name: str, size: in
         is_taken = session.scalar(select(exists().where(Person.scope == scope, Person.person == user(name))))
         new = random_name() if is_taken else name  # taken if the detached visitor has come back
         renamed = update(Person).where(Person.scope == scope, Person.person == user(user_id)).values(person=user(new))
-        session.execute(renamed.execution_options(synchronize_session=False))
+        change_in_database(session, renamed)
     return False
-
-
-def _scopes_of(session: Session, user_id: str) -> tuple[str, ...]:
-    """The communities that a user has been in, including deleted ones."""
-    return tuple(
-        scope for scope in session.scalars(SELECT_SCOPES_OF_USER, {"person": user(user_id)}) if scope is not None
-    )
 
 
 def _detach_rows(session: Session, columns: Columns, user_id: str, name: str, size: int) -> bool:

@@ -69,7 +69,7 @@ def delete_account() -> Response:
             if body is not None and email_key(body.confirmation) != email_key(login.account.email):
                 form.errors["confirmation"] = N_("must be the email of your account")
             elif body is not None:
-                authentication.require_proof(login)
+                authentication.require_proof()
                 current()[PersonalData].delete(login.account)
                 return tokens.without_cookies(done(N_("Your account was deleted."), "pages_home.index"))
     except LastAdmin as error:

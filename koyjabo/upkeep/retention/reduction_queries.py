@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.urls import origin_of
 from koyjabo.base.database.json_rows import RowsStatement
-from koyjabo.base.database.rows import changed_rows
+from koyjabo.base.database.rows import change_in_database, changed_rows
 from koyjabo.base.database.upkeep_rules import all_rules
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import user_agents
@@ -173,8 +173,7 @@ def remove_people(session: Session, boundary: Boundary, ids: list[int], size: in
 
 def _delete_people(session: Session, ids: Sequence[int]) -> None:
     for column in (PersonDay.person_id, Person.id):
-        removal = delete(column.class_).where(column.in_(ids))
-        session.execute(removal.execution_options(synchronize_session=False))
+        change_in_database(session, delete(column.class_).where(column.in_(ids)))
 
 
 def _set_boundary(session: Session, boundary: Boundary) -> None:

@@ -226,27 +226,11 @@ def count_address(kind: str) -> None:
     limits().count_address(kind, request.environ, usage())
 
 
-def count_action(user_id: str) -> None:
-    """Count a created community or an invitation for an account."""
-    limits().count_account("actions", usage(), user_id)
-
-
-def count_change(user_id: str) -> None:
-    """Count a request that changes something for an account."""
-    limits().count_account("changes", usage(), user_id)
-
-
-def count_key(key_id: str) -> None:
-    """Count a request for an API key."""
-    limits().count_account("keys", usage(), key_id)
-
-
-def count_report(user_id: str) -> None:
-    limits().count_account("reports", usage(), user_id)
-
-
-def count_test_mail(user_id: str) -> None:
-    limits().count_account("test_mails", usage(), user_id)
+def count_account(kind: str, account_id: str) -> None:
+    """Count a request for an account or an API key: `actions` are created communities and invitations, and `changes`
+    are requests that change something.
+    """
+    limits().count_account(kind, usage(), account_id)
 
 
 def limits(app: Flask | None = None) -> RateLimits:

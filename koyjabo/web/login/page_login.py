@@ -112,7 +112,7 @@ def require_login() -> Login:
     if request.method not in tokens.SAFE_METHODS:
         if not _has_csrf_token():
             raise WrongCsrfToken(RELOAD_FORM)
-        limits.count_change(known.account.id)
+        limits.count_account("changes", known.account.id)
         tokens.record_request_place()
     return known
 

@@ -72,7 +72,7 @@ def require() -> Login:
     except InvalidToken:
         login = _login_of_other_system()
     if request.method not in SAFE_METHODS:
-        limits.count_change(login.account.id)
+        limits.count_account("changes", login.account.id)
         record_request_place()
     return login
 
@@ -196,7 +196,7 @@ def _refuse_key() -> None:
 
 def _holder(key: str) -> KeyHolder:
     holder = current().identities.key_holder_of(key)
-    limits.count_key(holder.account.id)
+    limits.count_account("keys", holder.account.id)
     return holder
 
 

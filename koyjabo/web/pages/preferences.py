@@ -48,7 +48,7 @@ def _remember(chosen: str) -> None:
     """Store the language for the logged-in user. Raises TooManyRequests if the account changes too much."""
     login = page_login.login_if_known()
     if login is not None:
-        limits.count_change(login.account.id)
+        limits.count_account("changes", login.account.id)
         with suppress(LedgerUnavailable):
             current().signals.language_chosen.send(login.account, language=chosen)
 

@@ -11,11 +11,11 @@ from koyjabo.base.core.moments import LAST_MOMENT_MS, MOMENT_TEXT
 from .validators import (
     INTEGER,
     MAX_NAME_LENGTH,
-    NULL,
     address,
     flag,
     milliseconds,
     moment,
+    or_null,
     pattern,
     rule_by,
     text,
@@ -32,23 +32,23 @@ Address = Annotated[str | None, BeforeValidator(address)]
 
 VisitorId = Annotated[str, BeforeValidator(visitor_id), WithJsonSchema(pattern(VISITOR_ID))]
 
-VisitId = Annotated[str | None, BeforeValidator(visit_id), WithJsonSchema(pattern(VISIT_NAME, optional=True))]
+VisitId = Annotated[str | None, BeforeValidator(visit_id), WithJsonSchema(or_null(pattern(VISIT_NAME)))]
 
 Flag = Annotated[bool, BeforeValidator(flag)]
 
 OptionalFlag = Annotated[
     bool,
     BeforeValidator(lambda value: False if value is None else flag(value)),
-    WithJsonSchema({"anyOf": [{"type": "boolean"}, NULL]}),
+    WithJsonSchema(or_null({"type": "boolean"})),
 ]
 
 Milliseconds = Annotated[
     int | None,
     BeforeValidator(milliseconds),
-    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": f"^{INTEGER.pattern}$"}, NULL]}),
+    WithJsonSchema(or_null({"type": "integer"}, pattern(INTEGER))),
 ]
 
-Waited = Annotated[int | None, BeforeValidator(waited), WithJsonSchema({"anyOf": [{"type": "number"}, NULL]})]
+Waited = Annotated[int | None, BeforeValidator(waited), WithJsonSchema(or_null({"type": "number"}))]
 
 Name = Annotated[
     str,
@@ -81,4 +81,4 @@ TypedDay = Annotated[date | None, BeforeValidator(typed_day)]
 ISO_SCHEMA = {"type": "string", "format": "date-time", "pattern": f"^{MOMENT_TEXT.pattern}$"}
 MS_SCHEMA = {"type": "integer", "minimum": 0, "maximum": LAST_MOMENT_MS}
 
-Moment = Annotated[int | None, BeforeValidator(moment), WithJsonSchema({"anyOf": [ISO_SCHEMA, MS_SCHEMA, NULL]})]
+Moment = Annotated[int | None, BeforeValidator(moment), WithJsonSchema(or_null(ISO_SCHEMA, MS_SCHEMA))]

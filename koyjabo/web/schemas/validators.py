@@ -31,7 +31,6 @@ NAME_INVISIBLE = N_("must have at least one character that can be seen")
 
 MISTAKEN_ID = N_("must not be a word such as undefined, null or None, which programs write for a missing value")
 
-NULL = {"type": "null"}
 
 INTEGER = re.compile(r"[+-]?[0-9]{1,4300}", re.ASCII)  # Python's limit for int()
 
@@ -42,10 +41,14 @@ def refuse(sentence: str) -> PydanticCustomError:
     return PydanticCustomError("unusable", sentence)
 
 
-def pattern(rule: re.Pattern[str], optional: bool = False) -> dict[str, Any]:
+def pattern(rule: re.Pattern[str]) -> dict[str, Any]:
     """A rule as it appears in /openapi.json."""
-    schema = {"type": "string", "pattern": f"^{rule.pattern}$"}
-    return {"anyOf": [schema, NULL]} if optional else schema
+    return {"type": "string", "pattern": f"^{rule.pattern}$"}
+
+
+def or_null(*schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a value that may also be null."""
+    return {"anyOf": [*schemas, {"type": "null"}]}
 
 
 def _named(value: Any, rule: re.Pattern[str], sentence: str) -> str:

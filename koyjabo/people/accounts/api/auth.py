@@ -104,7 +104,7 @@ def refresh() -> Response:
     tokens.record_request_place()
     claims, credentials = tokens.claims_of(REFRESH), account_services().credentials
     if credentials.login_of(claims.session_id) is not None:  # otherwise an old token could use up the limit
-        limits.count_change(claims.user_id)
+        limits.count_account("changes", claims.user_id)
     return tokens_response(credentials.refresh(claims), 200)
 
 
@@ -252,7 +252,7 @@ def invite_to_panel(login: Login, body: PanelInvitationBody) -> InvitedResponse:
     """
     account = login.account
     authentication.confirm(login, body)
-    limits.count_action(account.id)
+    limits.count_account("actions", account.id)
     return InvitedResponse.of(account_services().panel_invitations.invite(account, body.email, body.role, language()))
 
 

@@ -38,8 +38,9 @@ from koyjabo.web.forms.forms import Form
 from koyjabo.web.http import cookies
 from koyjabo.web.i18n import language, name_of
 from koyjabo.web.limits import limits
-from koyjabo.web.login import page_login, tokens
+from koyjabo.web.login import tokens
 from koyjabo.web.pages.flash import done
+from koyjabo.web.panel.pages import my_login
 from koyjabo.web.schemas.bodies import Body
 from . import login_limits
 from .schemas import (
@@ -210,7 +211,7 @@ def change_profile(login: Login, body: ProfileBody) -> Account:
 
 def change_details(login: Login, name: str | None, email: str | None) -> Account:
     """Like `change_profile`, but requires a proof. Raises InvalidInput, WrongCredentials, WrongCode, EmailTaken."""
-    require_proof(login)
+    require_proof()
     user = account_services().pending.user(login)
     if user is None:
         raise WrongCredentials
@@ -233,16 +234,15 @@ class ProofDue(NamedTuple):
 
 def proof_due() -> ProofDue | None:
     """The proof that the forms of the current page need; None while the session has a proof."""
-    login, proofs = page_login.login(), account_services().proofs
-    assert login is not None
+    login, proofs = my_login(), account_services().proofs
     return None if proofs.is_fresh(login) else ProofDue(proofs.needs_code(login))
 
 
-def require_proof(login: Login) -> None:
+def require_proof() -> None:
     """Require a proof of who uses the session (`two_step.proofs`), which the fields `password` and
     `code` of the current form may give. Raises InvalidInput, WrongCredentials, WrongCode.
     """
-    proofs = account_services().proofs
+    login, proofs = my_login(), account_services().proofs
     if proofs.is_fresh(login):
         return
     fields = {"password": ENTER_PASSWORD, **({"code": ENTER_CODE} if proofs.needs_code(login) else {})}
@@ -257,14 +257,14 @@ def require_proof_with_cookies(login: Login) -> None:
         raise ProofRequired
 
 
-def confirm_proved(login: Login, prompt: Confirmation) -> None:
+def confirm_proved(prompt: Confirmation) -> None:
     """Ask for confirmation and for a proof. Call this after an action's checks, before the action. Raises
     Unconfirmed.
     """
     prompt, form = prompt._replace(is_proved=True), Form(Body)
     confirmation.confirm(prompt)
     with errors_in(form):
-        return require_proof(login)
+        return require_proof()
     raise Unconfirmed(prompt, 422, form.errors)
 
 

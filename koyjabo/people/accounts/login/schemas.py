@@ -9,7 +9,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.people.accounts.pending_steps import TwoStepDue
 from koyjabo.web.schemas.bodies import Body
 from koyjabo.web.schemas.fields import Email, Flag, NewPassword, Text, Typed, VisitorId
-from koyjabo.web.schemas.validators import NULL, refuse
+from koyjabo.web.schemas.validators import or_null, refuse
 
 REQUIRED_TEXT = N_("is required")
 APPEAR_OFFLINE = "others see this person in numbers of people online, but not by name"
@@ -70,9 +70,7 @@ def _optional_text(value: Any) -> str | None:
     return value
 
 
-OptionalTyped = Annotated[
-    str | None, BeforeValidator(_optional_text), WithJsonSchema({"anyOf": [{"type": "string"}, NULL]})
-]
+OptionalTyped = Annotated[str | None, BeforeValidator(_optional_text), WithJsonSchema(or_null({"type": "string"}))]
 
 
 class SecondFactorBody(Body):

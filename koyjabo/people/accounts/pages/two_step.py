@@ -79,7 +79,7 @@ def carry_out(change: SecurityChange, act: Callable[[Login], Response]) -> Respo
     form = Form(Body)
     try:
         with authentication.errors_in(form):
-            authentication.require_proof(login)
+            authentication.require_proof()
             return act(login)
     except (SecondFactorOn, NoSecondFactor) as error:
         return ask(login, change, form, 409, error)

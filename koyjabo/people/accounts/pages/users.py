@@ -12,7 +12,7 @@ from koyjabo.base.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.invitation_schemas import PanelInvitationBody, flash_sentence, sent
 from koyjabo.people.accounts.services import account_services
-from koyjabo.people.accounts.users.user_admin import USER_ORDERS
+from koyjabo.people.accounts.users.user_admin import USER_ORDERS, Users
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.models import User
 from koyjabo.web.current import current
@@ -24,7 +24,7 @@ from koyjabo.web.pages import pagination
 from koyjabo.web.pages.flash import done
 from koyjabo.web.pages.pagination import Sorting
 from koyjabo.web.panel import for_viewers, panel_blueprint
-from koyjabo.web.panel.pages import me, my_login, page
+from koyjabo.web.panel.pages import me, page
 
 bp = panel_blueprint("users")
 
@@ -51,10 +51,10 @@ def invite_to_panel() -> Response:
     form = Form(PanelInvitationBody, optional=("password", "code"))
     body = form.read()
     with authentication.errors_in(form):
-        authentication.require_proof(my_login())
+        authentication.require_proof()
     if body is None or form.errors:
         return _show_form(form, 422)
-    limits.count_action(me().id)
+    limits.count_account("actions", me().id)
     invited = account_services().panel_invitations.invite(me(), body.email, body.role, language())
     return done(flash_sentence(invited), "panel_users.users", body.email)
 
@@ -85,25 +85,22 @@ def user(user_id: str) -> Response:
 def promote(user_id: str) -> Response:
     user = _user(user_id)
     effects = (_rights_of_admins(), *_unproved(user))
-    title = _("Make %(name)s a site admin?", name=_name(user))
-    authentication.confirm_proved(
-        my_login(), Confirmation(title, effects, _("Give admin rights"), _page_of(user), typed=user.email)
-    )
-    return _do(N_("This user is now a site admin."), account_services().users.set_role, user_id, SITE_ADMIN)
+    prompt = _prompt(user, N_("Make %(name)s a site admin?"), _("Give admin rights"), *effects)
+    authentication.confirm_proved(prompt._replace(typed=user.email))
+    return _do(N_("This user is now a site admin."), Users.set_role, user_id, SITE_ADMIN)
 
 
 @bp.post("/people/<user_id>/demote")
 def demote(user_id: str) -> Response:
     user = _user(user_id)
-    effects = (_("This user loses access to the panel at once. They keep their account and their own communities."),)
+    effect = _("This user loses access to the panel at once. They keep their account and their own communities.")
+    title, label = N_("Remove the viewer rights of %(name)s?"), _("Remove viewer rights")
     if user.is_admin:
-        title, label = _("Remove the admin rights of %(name)s?", name=_name(user)), _("Remove admin rights")
-    else:
-        title, label = _("Remove the viewer rights of %(name)s?", name=_name(user)), _("Remove viewer rights")
-    confirm(Confirmation(title, effects + _about_oneself(user), label, _page_of(user)))
+        title, label = N_("Remove the admin rights of %(name)s?"), _("Remove admin rights")
+    confirm(_prompt(user, title, label, effect, *_about_oneself(user)))
     return _do(
         N_("This user no longer has rights in the panel."),
-        account_services().users.set_role,
+        Users.set_role,
         user_id,
         SITE_MEMBER,
     )
@@ -116,20 +113,17 @@ def make_viewer(user_id: str) -> Response:
     if user.is_admin:
         effects.append(_("They lose their admin rights at once."))
     effects += _unproved(user) + _about_oneself(user)
-    title = _("Give %(name)s read-only access?", name=_name(user))
-    authentication.confirm_proved(
-        my_login(), Confirmation(title, tuple(effects), _("Give read-only access"), _page_of(user))
-    )
-    return _do(N_("This user is now a viewer of the panel."), account_services().users.set_role, user_id, SITE_VIEWER)
+    title, label = N_("Give %(name)s read-only access?"), _("Give read-only access")
+    authentication.confirm_proved(_prompt(user, title, label, *effects))
+    return _do(N_("This user is now a viewer of the panel."), Users.set_role, user_id, SITE_VIEWER)
 
 
 @bp.post("/people/<user_id>/disable")
 def disable(user_id: str) -> Response:
     user = _user(user_id)
     explanation = _("This user is logged out everywhere and cannot log in until you enable the account again.")
-    title = _("Disable the account of %(name)s?", name=_name(user))
-    confirm(Confirmation(title, (explanation, _ending(user)), _("Disable"), _page_of(user)))
-    return _do(N_("The account was disabled."), account_services().users.disable, user_id)
+    confirm(_prompt(user, N_("Disable the account of %(name)s?"), _("Disable"), explanation, _ending(user)))
+    return _do(N_("The account was disabled."), Users.disable, user_id)
 
 
 @bp.post("/people/<user_id>/enable")
@@ -137,10 +131,10 @@ def enable(user_id: str) -> Response:
     """Enable a user. Asks for the password first if the user regains rights in the panel."""
     user = _user(user_id)
     if user.is_admin or user.is_viewer:
-        title = _("Enable the account of %(name)s?", name=_name(user))
         rights = _rights_of_admins() if user.is_admin else _rights_of_viewers()
-        authentication.confirm_proved(my_login(), Confirmation(title, (rights,), _("Enable"), _page_of(user)))
-    return _do(N_("The account was enabled."), account_services().users.enable, user_id)
+        prompt = _prompt(user, N_("Enable the account of %(name)s?"), _("Enable"), rights)
+        authentication.confirm_proved(prompt)
+    return _do(N_("The account was enabled."), Users.enable, user_id)
 
 
 @bp.post("/people/<user_id>/second-factor/reset", endpoint="reset_second_factor")
@@ -150,12 +144,11 @@ def reset_two_step_login(user_id: str) -> Response:
         "For a user who has lost both phone and recovery codes. Make sure the request is really theirs. "
         "They are logged out everywhere and can log in with just the password."
     )
-    title = _("Reset the two-step login of %(name)s?", name=_name(user))
-    effects = (explanation, _ending(user))
-    authentication.confirm_proved(my_login(), Confirmation(title, effects, _("Reset two-step login"), _page_of(user)))
+    title, label = N_("Reset the two-step login of %(name)s?"), _("Reset two-step login")
+    authentication.confirm_proved(_prompt(user, title, label, explanation, _ending(user)))
     return _do(
         N_("Two-step login was reset. This user was logged out everywhere."),
-        account_services().users.reset_two_step_login,
+        Users.reset_two_step_login,
         user_id,
     )
 
@@ -164,9 +157,8 @@ def reset_two_step_login(user_id: str) -> Response:
 def log_out(user_id: str) -> Response:
     user = _user(user_id)
     effects = (_("This user has to log in again in every browser."), _ending(user), *_about_oneself(user))
-    title = _("Log %(name)s out everywhere?", name=_name(user))
-    confirm(Confirmation(title, effects, _("Log out everywhere"), _page_of(user)))
-    return _do(N_("The user was logged out everywhere."), account_services().users.log_out, user_id)
+    confirm(_prompt(user, N_("Log %(name)s out everywhere?"), _("Log out everywhere"), *effects))
+    return _do(N_("The user was logged out everywhere."), Users.log_out, user_id)
 
 
 def _user(user_id: str) -> User:
@@ -175,7 +167,7 @@ def _user(user_id: str) -> User:
 
 def _do(sentence: str, operation: Callable[..., User], user_id: str, *role: str) -> Response:
     try:
-        operation(me(), user_id, *role)
+        operation(account_services().users, me(), user_id, *role)
     except (LastAdmin, Forbidden) as error:
         return _show(user_id, error.status, error)
     return done(sentence, "panel_users.user", user_id=user_id)
@@ -207,12 +199,10 @@ def _unproved(user: User) -> tuple[str, ...]:
     return (_("This user's email is not confirmed: the account may belong to someone else."),)
 
 
-def _name(user: User) -> str:
-    return f"{user.name} ({user.email})"
-
-
-def _page_of(user: User) -> str:
-    return url_for("panel_users.user", user_id=user.id)
+def _prompt(user: User, title: str, label: str, *effects: str) -> Confirmation:
+    """The confirmation of an action on a user, whose name is put into the title."""
+    back = url_for("panel_users.user", user_id=user.id)
+    return Confirmation(_(title, name=f"{user.name} ({user.email})"), effects, label, back)
 
 
 def _ending(user: User) -> str:

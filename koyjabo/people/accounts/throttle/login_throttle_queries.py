@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
+from koyjabo.base.database.rows import change_in_database
 from koyjabo.people.accounts.models import LoginFailures
 from . import guess_budget
 from .guess_budget import GuessState, Plan
@@ -53,7 +54,7 @@ def sweep(session: Session, now_ms: int) -> None:
     """Delete up to MAX_SWEPT expired rows. Skips locked rows, so that concurrent sweeps do not wait for each other."""
     expired = select(LoginFailures.account).where(LoginFailures.expires_ms <= now_ms).limit(MAX_SWEPT)
     gone = delete(LoginFailures).where(LoginFailures.account.in_(expired.with_for_update(skip_locked=True)))
-    session.execute(gone.execution_options(synchronize_session=False))
+    change_in_database(session, gone)
 
 
 def forget(session: Session, accounts: Sequence[str]) -> None:

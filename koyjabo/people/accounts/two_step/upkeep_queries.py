@@ -3,7 +3,7 @@
 from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.base.database.rows import changed_rows
+from koyjabo.base.database.rows import change_in_database
 from koyjabo.base.database.upkeep_rules import ExpiringRows, UpkeepRules, expiring
 from koyjabo.people.accounts.models import PendingStep, SpentCode
 from .one_time_codes import CODE_STEP_MS
@@ -16,8 +16,7 @@ def _remove_codes(session: Session, before_ms: int, size: int) -> int:
     """Remove the used codes of `size` users, because they show when the users logged in."""
     is_old = SpentCode.step < before_ms // CODE_STEP_MS - SPENT_STEPS
     users = select(SpentCode.user_id).where(is_old).distinct().limit(size)
-    removal = delete(SpentCode).where(is_old, SpentCode.user_id.in_(users))
-    return changed_rows(session, removal.execution_options(synchronize_session=False))
+    return change_in_database(session, delete(SpentCode).where(is_old, SpentCode.user_id.in_(users)))
 
 
 class TwoStepLoginRules(UpkeepRules):

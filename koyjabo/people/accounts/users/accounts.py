@@ -234,8 +234,7 @@ class Accounts(Changes):
         familiar browsers. Raises WrongCredentials.
         """
         user = self.verify_password(login, current, client)
-        overtaken = N_("The password was just changed in another session.")
-        return self._replace_password(login, user, new, client, overtaken)
+        return self._replace_hash(login, user, self._passwords.hash(credential_rules.password(new), client))
 
     def change_profile(self, user: User, name: str | None = None, email: str | None = None) -> Account:
         """Change the given fields. A new email has to be verified, and both addresses get an email. Returns the changed
@@ -378,17 +377,12 @@ class Accounts(Changes):
             place=client_address.current_place.get(),
         )
 
-    def _replace_password(self, login: Login, user: User, new: str, client: PasswordClient, overtaken: str) -> str:
-        """Replace the password that `user` has, and end all other sessions. Returns the new mark of familiar browsers.
-        Raises WrongCredentials, with the sentence `overtaken`, if the password has changed since.
-        """
-        return self._replace_hash(login, user, self._passwords.hash(credential_rules.password(new), client), overtaken)
-
     @transaction
-    def _replace_hash(self, tx: Transaction, login: Login, user: User, hashed: str, overtaken: str) -> str:
+    def _replace_hash(self, tx: Transaction, login: Login, user: User, hashed: str) -> str:
+        """Replace the password that `user` has. Raises WrongCredentials if the password has changed since."""
         changed = queries.locked(tx.session, user.id)
         if changed is None or changed.password != user.password:
-            raise WrongCredentials(overtaken)
+            raise WrongCredentials(N_("The password was just changed in another session."))
         queries.change_password(tx.session, changed, hashed, tx.at_ms, kept_session_id=login.session_id)
         tx.log("user.password", subject(changed))
         tx.revoked.append(user.id)

@@ -4,6 +4,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.errors import InvalidToken
+from koyjabo.base.database.rows import change_in_database
 from koyjabo.people.accounts.models import Invitation, PanelInvitation
 from koyjabo.people.mail.upkeep_queries import cancel_mails
 from koyjabo.people.models import User
@@ -22,10 +23,9 @@ def lock(session: Session, user_id: str) -> User:
 
 def remove(session: Session, person: User, now_ms: int) -> None:
     """Delete the user. The database cascades to sessions, memberships, two-step login, links and sent invitations."""
-    unsynchronized = {"synchronize_session": False}
     for table in (Invitation, PanelInvitation):
-        session.execute(delete(table).where(table.taken_by == person.id), execution_options=unsynchronized)
+        change_in_database(session, delete(table).where(table.taken_by == person.id))
         if person.verified_ms is not None:
-            session.execute(delete(table).where(table.email_key == person.email_key), execution_options=unsynchronized)
+            change_in_database(session, delete(table).where(table.email_key == person.email_key))
     cancel_mails(session, person.email, now_ms)
-    session.execute(delete(User).where(User.id == person.id), execution_options=unsynchronized)
+    change_in_database(session, delete(User).where(User.id == person.id))

@@ -7,7 +7,7 @@ from sqlalchemy import delete, or_, select, true
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from koyjabo.base.core.errors import UnknownInvitation
-from koyjabo.base.database.rows import changed_rows
+from koyjabo.base.database.rows import change_in_database
 from koyjabo.people.accounts.models import Invitation, PanelInvitation
 from koyjabo.people.audit.log import Subject, community_subject
 from koyjabo.people.models import User
@@ -54,7 +54,7 @@ class InvitationRows(NamedTuple):
             raise UnknownInvitation
 
     def delete(self, session: Session, *which: Any) -> int:
-        return changed_rows(session, delete(self.table).where(*which).execution_options(synchronize_session=False))
+        return change_in_database(session, delete(self.table).where(*which))
 
     def is_free_for(self, user_id: str) -> Any:
         """A condition: the invitation is not kept for another user."""

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.errors import LastAdmin, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_ROLES, SITE_VIEWER
+from koyjabo.base.database.rows import change_in_database
 from koyjabo.base.settings.schema import Policy, requires
 from koyjabo.people.accounts import queries
 from koyjabo.people.accounts.models import PanelInvitation
@@ -48,4 +49,4 @@ def end_panel_invitations(session: Session, user: User) -> None:
     rights back.
     """
     theirs = or_(PanelInvitation.invited_by == user.id, PanelInvitation.email_key == user.email_key)
-    session.execute(delete(PanelInvitation).where(theirs).execution_options(synchronize_session=False))
+    change_in_database(session, delete(PanelInvitation).where(theirs))
