@@ -135,7 +135,12 @@ async function all() {
     });
     known = entries.filter((entry) => entryOf(key(entry.id), () => entry));
     isRead = true;
-    for (const name of names) unnoted.delete(name) || (known.some(({ id }) => key(id) === name) ? (area[name] = "0") : delete area[name]);
+    for (const name of names) {
+      if (unnoted.delete(name)) continue;
+      if (!known.some(({ id }) => key(id) === name)) delete area[name];
+      else if (area[name]) area[name] = "0";
+      else later(); // its page got the response in the meantime, and a retry will remove it
+    }
     return known;
   } catch {
     isRead = false;
@@ -256,6 +261,7 @@ export function keep(entry) {
 /** Send the waiting entries until none are left. */
 export async function deliver() {
   timer = 0;
+  storing = /** @type {any} */ (clearTimeout(storing)); // this moves notes as well
   isDelayed = false;
   const restMs = await drain();
   timer ||= restMs && setTimeout(deliver, restMs);
