@@ -9,6 +9,9 @@ from pages import freeze, wait_for
 WAITING = """
 Object.entries(localStorage).filter(([key]) => key.startsWith("koyjabo.waiting")).map(([, note]) => note === "0")
 """
+AFTER_QUEUE = "navigator.locks.request('koyjabo.waiting', () => {})"
+"""Resolves after what the queue has begun."""
+
 COUNT_OPENED = """
 window.opened = 0;
 const open = IDBFactory.prototype.open;
@@ -34,6 +37,14 @@ async () => {
   });
   return { locks: held.length, entries };
 }
+"""
+HOLD = """
+const { set } = Object.getOwnPropertyDescriptor(IDBTransaction.prototype, "oncomplete");
+Object.defineProperty(IDBTransaction.prototype, "oncomplete", {
+  set(call) {
+    set.call(this, (event) => (window.isHeld ? (window.release = () => call(event)) : call(event)));
+  },
+});
 """
 FULL = """
 for (let room = "x".repeat(2 ** 22); room; ) {
@@ -150,6 +161,56 @@ IDBFactory.prototype.open = function (...args) {
     page.clock.run_for(1_000)
     wait_for(page, lambda: page.evaluate(WAITING) == [True] * 3, "all are stored")
     assert len(sent) == 2, "nothing is sent earlier for it"
+
+
+def wait_for_the_next_try(page, site) -> None:
+    """Store a visit and an event that could not be sent. They are sent again within 30 s."""
+    begin_offline(page, site)
+    wait_for(page, lambda: page.clock.run_for(100) or page.evaluate(WAITING) == [True, True], "both are stored")
+    page.evaluate("window.koyjabo.start()")  # the page's own request has failed
+    page.clock.run_for(1_000)
+    page.evaluate(AFTER_QUEUE)
+
+
+def other_tab(page, site) -> tuple:
+    """A page in another tab that waits for its visit's response, and the request."""
+    other, asked = page.context.new_page(), []
+    other.route("**/api/visitor/register", lambda route: asked.append(route))
+    other.goto(page.url)
+    begin(other, site)
+    wait_for(other, lambda: asked, "it sends its visit")
+    return other, asked[0]
+
+
+def test_a_visit_that_gets_its_response_while_another_tab_stores_it_leaves_the_queue(distorted, site):
+    """Otherwise it would be sent again on another day, when an anonymous visit is no longer recognised."""
+    page = distorted(HOLD)
+    wait_for_the_next_try(page, site)
+    page.evaluate("window.isHeld = true; window.koyjabo.track('next')")
+    wait_for(page, lambda: page.evaluate(WAITING).count(False) == 1, "the next event is noted")
+    other, request = other_tab(page, site)
+    page.clock.run_for(1_000)
+    wait_for(page, lambda: page.evaluate("!!window.release"), "both notes are in the database")
+    request.continue_()
+    wait_for(other, lambda: other.evaluate("!!window.koyjabo.visit"), "the visit is counted")
+    other.close()
+    page.unroute("**/api/**")
+    page.evaluate("window.isHeld = false; window.release()")
+    wait_for(page, lambda: page.clock.run_for(1) or page.evaluate(WAITING) == [], "nothing waits, before the next try")
+
+
+def test_a_page_stores_no_note_that_it_will_not_send(distorted, site):
+    page = distorted("")
+    wait_for_the_next_try(page, site)
+    page.evaluate("window.koyjabo.track('next')")
+    wait_for(page, lambda: page.evaluate(WAITING).count(False) == 1, "the next event is noted, to be stored after 1 s")
+    page.unroute("**/api/**")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    wait_for(page, lambda: page.clock.run_for(1) or page.evaluate(WAITING) == [], "all are sent")
+    other_tab(page, site)
+    page.clock.run_for(1_000)
+    page.evaluate(AFTER_QUEUE)
+    assert True not in page.evaluate(WAITING), "the note is its own page's"
 
 
 @pytest.mark.parametrize(

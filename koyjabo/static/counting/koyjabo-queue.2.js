@@ -125,17 +125,19 @@ const entriesOf = (names) => names.flatMap((name) => unnoted.get(name) ?? entryO
 
 /** Move the pages' notes into the queue. @returns {Promise<Entry[]>} all entries */
 async function all() {
-  /** @type {string[]} */
-  let names = [];
+  const names = notes();
   try {
     const entries = await stored((kept) => {
       if (isSilent || isClosed) return; // this is a late answer
-      names = notes();
       entriesOf(names).forEach((entry) => kept.put(entry));
     });
     known = entries.filter((entry) => entryOf(key(entry.id), () => entry));
     isRead = true;
-    for (const name of names) unnoted.delete(name) || (known.some(({ id }) => key(id) === name) ? (area[name] = "0") : delete area[name]);
+    for (const name of names) {
+      if (unnoted.delete(name)) continue;
+      if (!known.some(({ id }) => key(id) === name)) delete area[name];
+      else (area[name] &&= "0") || later(); // without a note, its page has the response, and a retry will remove it
+    }
     return known;
   } catch {
     isRead = false;
@@ -234,11 +236,11 @@ async function sendAll() {
 /** @returns {Promise<number>}  see `sendAll` */
 export const drain = () => locked(sendAll);
 
-/** Move new notes into the queue soon. */
+/** Move new notes into the queue soon, unless they have been sent by then. */
 function store() {
   storing ||= setTimeout(() => {
     storing = 0;
-    locked(all);
+    if (timer) locked(all); // a page that moves a note also sends it
   }, PAUSE_MS);
 }
 
