@@ -1,8 +1,8 @@
-"""The ledger's transactions on PostgreSQL: one round trip for a batch of any size, or two.
+"""The ledger's transactions on PostgreSQL: one or two round trips for a batch of any size.
 
 A process knows the numbers that its last commit left. While no other commit is known, it plans a batch of visits to the
 site with these numbers, as if all visits and visitors were new. One message locks the counter, compares the numbers,
-looks for the visits, and writes only if everything is as expected (decision 10).
+checks that no visit is stored, and writes only if everything is as expected (decision 10).
 
 Otherwise, the first message begins the transaction, locks the counters and looks up the batch's rows. The second one
 writes and commits. Under READ COMMITTED, each statement in a message sees all commits made before it starts, so a
@@ -15,7 +15,7 @@ Rows are passed as JSON. The server plans each statement only once per connectio
 
 import json
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg2.errors
 from sqlalchemy.engine import URL
@@ -46,19 +46,20 @@ from .high_water import NO_MARK, DatabaseRolledBack, HighWater, HighWaterMark, m
 from .ledger_query import LedgerQuery
 from .milestones import Milestones
 from .models import DailyVisits, HourlyVisits, StoredMilestone
-from .plan_rows_postgres import WRITE_SITE, WRITE_SITE_AS_EXPECTED, other_rows, site_rows
+from .plan_rows_postgres import AS_EXPECTED, LOOKED_UP, other_rows, site_rows, write_plan
 from .prepared_postgres import PLAN_ONCE, SERVER_NAME, PreparedStatements
 from .records import CounterSnapshot, Keyed, Outcome
 from .stats import encode
-from .writer_postgres import Planned, PostgresWriter, are_stored
+from .writer_postgres import Planned, PostgresWriter, are_stored, stored_query
 
-BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}{PLAN_ONCE}"
-AT_ONCE = f"SET LOCAL TRANSACTION ISOLATION LEVEL READ COMMITTED; {limits()}{PLAN_ONCE}"
-"""Begins a message that is a transaction: it is committed at the message's end, unless there was an error."""
+BEGIN_MESSAGE = f"SET LOCAL TRANSACTION ISOLATION LEVEL READ COMMITTED; {limits()}{PLAN_ONCE}"
+"""Begins a message that is one transaction. The server commits it at the message's end."""
+
+BEGIN = f"BEGIN; {BEGIN_MESSAGE}"
 
 LOOK_UP_S = 1.0
-"""How long to look up every batch after one was not as expected, s. Such a batch takes three messages instead of two,
-and while other workers commit as often, the next one would too.
+"""How long all batches are looked up after one did not fit the expected numbers, s. That batch took three messages
+instead of two, and the next one would also while other workers commit.
 """
 
 POSTGRES_COUNTERS = """
@@ -115,8 +116,8 @@ STATEMENTS = PreparedStatements(
             name: POSTGRES_COUNTERS.format(columns=", r.*", join=LOOKED_UP_WITH_SITE.format(looked_up))
             for name, looked_up in LOOK_UPS.items()
         },
-        "write": WRITE_SITE,
-        "write_expected": WRITE_SITE_AS_EXPECTED,
+        "write": write_plan(LOOKED_UP),
+        "write_expected": write_plan(AS_EXPECTED),
         "days": postgres_insert(DailyVisits, conflict=adding(DailyVisits)),
         "hours": postgres_insert(HourlyVisits, conflict=adding(HourlyVisits)),
         "counters": """
@@ -129,17 +130,10 @@ FROM jsonb_array_elements(%s) r WHERE c.scope = r->>0
     }
 )
 
-ARE_STORED = are_stored("visits", "visit_id", INSERTED_VISIT_COLUMNS)
+STORED_VISITS = stored_query("visits", "visit_id", INSERTED_VISIT_COLUMNS)
 READ_LIMITS = limits()
 POSTGRES_SNAPSHOT = READ_LIMITS + POSTGRES_COUNTERS.format(columns="", join="")
 POSTGRES_KNOWS_VISITOR = f"{READ_LIMITS} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
-
-
-class Expected(NamedTuple):
-    """What the last commit left."""
-
-    server: str  # as SERVER_NAME
-    site: CounterSnapshot
 
 
 class PostgresStore(PostgresWriter[Keyed, Outcome]):
@@ -157,8 +151,8 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         self._reading = PostgresLink(url)
         self._prepared_on: PostgresConnection | None = None  # it has the prepared statements
         self._is_pooled = False
-        self._expected: Expected | None = None
-        self._looks_up_until = 0.0  # monotonic s; no batch is planned with `_expected` before
+        self._expected: CounterSnapshot | None = None  # what the last commit left
+        self._looks_up_until = 0.0  # monotonic s; until then, batches are looked up
 
     def _write(
         self, batch: list[Keyed], connection: PostgresConnection, cursor: Any, first: Planned | None
@@ -167,10 +161,12 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         expected, self._expected = self._expected, None
         try:
             result = None
-            if expected and not first and self._may_expect(expected.site, batch):
-                result = self._write_expected(expected, batch, connection.durable + AT_ONCE + prepare, cursor)
+            if expected and not first and self._may_expect(expected, batch):
+                result = self._write_expected(expected, batch, connection.durable + BEGIN_MESSAGE + prepare, cursor)
             if not result:
                 result = self._write_looked_up(batch, connection.durable, prepare, cursor, first)
+                if self._expected == expected:  # there was a retry, but no other process has committed
+                    self._looks_up_until = 0.0
         except psycopg2.errors.InvalidSqlStatementName:  # a pooler has switched the connection to another server's
             self._is_pooled = True
             raise
@@ -186,26 +182,24 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
             and all(visit.scope == SITE and not visit.other_key for visit, _ in batch)
         )
 
-    def _write_expected(self, expected: Expected, batch: list[Keyed], begin: str, cursor: Any) -> BatchPlan | None:
-        """Write a batch in one round trip. Returns None if this could not be tried, or nothing was written because
-        something was not as expected.
+    def _write_expected(self, site: CounterSnapshot, batch: list[Keyed], begin: str, cursor: Any) -> BatchPlan | None:
+        """Write a batch in one round trip. Returns None if nothing was written: the plan needs a look-up, or the
+        database holds other numbers.
         """
-        site = expected.site
         rows = KnownRows({SITE: site}, {}, {}, DailyPeople((), self._clock), {site.day: site.day_visits})
         result = plan(batch, rows, self._clock, self._milestones)
         is_of_one_hour = [*result.days] == [(SITE, site.day)] and len(result.hours) == 1
-        if expected.server != self._high_water.server or not is_of_one_hour or result.milestones:
+        if not is_of_one_hour or result.milestones:
             return None
         self._planned = Planned(result.visits, result.outcomes)
-        values = {"site": [*site[1:6], site.day, site.day_visits], "server": expected.server, **site_rows(result)}
+        values = {"expected": [self._high_water.server, *site[1:8]], **site_rows(result)}
         message = begin + STATEMENTS.calls["lock"] + STATEMENTS.calls["write_expected"]
         cursor.execute(message, [[SITE], encode(values)])
         written = cursor.fetchone()
         if not written:
             self._looks_up_until = time.monotonic() + LOOK_UP_S
             return None
-        result.snapshot[SITE] = site = result.snapshot[SITE]._replace(unique_visitors=written[0])
-        self._expected = expected._replace(site=site)
+        result.snapshot[SITE] = self._expected = result.snapshot[SITE]._replace(unique_visitors=written[0])
         return result
 
     def _write_looked_up(
@@ -215,17 +209,15 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         server, rows = look_up(cursor, batch, self._clock, prepare)
         site = rows.snapshot[SITE]
         result = plan(batch, rows, self._clock, self._milestones)
-        if first:
-            cursor.execute(ARE_STORED, [encode(first.rows)])
-        if first and cursor.fetchone() == (True,):
-            result.outcomes = first.outcomes  # nothing is written then
+        if first and not result.visits and are_stored(cursor, STORED_VISITS, first):
+            result.outcomes = first.outcomes
         else:
             self._require_known(server, site)
         self._planned = Planned(result.visits, result.outcomes)
         written = {"write": site_rows(result), **other_rows(result)} if result.visits else {}
         message = "".join(map(STATEMENTS.calls.__getitem__, written))
         cursor.execute(f"{durable}{message}COMMIT", list(map(encode, written.values())))
-        self._expected = Expected(server, result.snapshot[SITE])
+        self._expected = result.snapshot[SITE]
         return result
 
     def remembered(self) -> HighWaterMark:

@@ -9,60 +9,55 @@ from .daily_people_postgres import POSTGRES_WRITE_PEOPLE
 from .models import DailyVisits, HourlyVisits, Visit, Visitor
 from .prepared_postgres import SERVER_NAME
 
-VISITOR_ID, VISIT_ID = map(INSERTED_VISIT_COLUMNS.index, ("visitor_id", "visit_id"))
+VISITOR_AT, VISIT_AT = map(INSERTED_VISIT_COLUMNS.index, ("visitor_id", "visit_id"))
+
+NEW_VISITORS = postgres_insert(Visitor, FirstVisit._fields, rows="jsonb_array_elements($1->'visitors') r")
+
+LOOKED_UP = f"visitor AS ({NEW_VISITORS}), known AS (SELECT 0 AS visitors)"
 
 AS_EXPECTED = f"""
-FROM counters c WHERE c.scope = 'site' AND (c.epoch, c.revision, c.visits, c.total, c.unique_visitors) = (
-    ($1->'site'->>0)::bigint, ($1->'site'->>1)::bigint, ($1->'site'->>2)::bigint, ($1->'site'->>3)::bigint,
-    ($1->'site'->>4)::bigint
-)
-AND coalesce((SELECT d.visits FROM daily_visits d WHERE d.scope = 'site' AND d.day = $1->'site'->>5), 0)
-    = ($1->'site'->>6)::bigint
-AND {SERVER_NAME} = $1->>'server'
-AND NOT EXISTS (
-    SELECT FROM jsonb_array_elements($1->'visits') r WHERE (
-        SELECT true FROM visits v WHERE v.visitor_id = r->>{VISITOR_ID} AND v.visit_id = r->>{VISIT_ID}
+condition AS MATERIALIZED (
+    SELECT 1 FROM counters c WHERE c.scope = 'site' AND $1->'expected' = jsonb_build_array(
+        {SERVER_NAME}, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, $1->'day'->>0,
+        coalesce((SELECT d.visits FROM daily_visits d WHERE d.scope = 'site' AND d.day = $1->'day'->>0), 0)
     )
-)
+    AND NOT EXISTS (
+        SELECT FROM jsonb_array_elements($1->'visits') r WHERE (
+            SELECT true FROM visits v WHERE v.visitor_id = r->>{VISITOR_AT} AND v.visit_id = r->>{VISIT_AT}
+        )
+    )
+),
+visitor AS ({NEW_VISITORS}, condition ON CONFLICT DO NOTHING RETURNING 1),
+known AS (SELECT jsonb_array_length($1->'visitors') - (SELECT count(*) FROM visitor) AS visitors FROM condition)
 """
-"""The end of a query. It returns a row if the numbers are those that the plan was made with, on the same server, and
-none of the plan's visits is stored.
+"""Inserts visitors if the numbers are those that the plan was made with, on the same server, and none of the plan's
+visits is stored. Otherwise, `known` is empty.
 """
 
 
-def _write_plan(condition: str = "") -> str:
+def write_plan(known: str) -> str:
     """The statement for a plan's visits, visitors, first day, first hour and the site's counter. Its parameter is JSON
     (`site_rows`). Returns the number of unique visitors.
 
-    With a condition, it writes nothing if `SELECT 1 {condition}` returns no row, and known visitors that the plan takes
-    for new ones are not counted again.
+    `known` has the number of visitors that the plan takes for new ones although they are stored. If it is empty, the
+    statement writes nothing.
     """
-    only, less = (", condition", " - known.visitors FROM known") if condition else ("", "")
-    visits = postgres_insert(Visit, INSERTED_VISIT_COLUMNS, rows=f"jsonb_array_elements($1->'visits') r{only}")
-    visitors = postgres_insert(Visitor, FirstVisit._fields, rows=f"jsonb_array_elements($1->'visitors') r{only}")
+    visits = postgres_insert(Visit, INSERTED_VISIT_COLUMNS, rows="jsonb_array_elements($1->'visits') r, known")
     day, hour = (
-        f"SELECT 'site', {key}, ($1->'{name}'->>1)::bigint, ($1->'{name}'->>2)::bigint{less}"
+        f"SELECT 'site', {key}, ($1->'{name}'->>1)::bigint, ($1->'{name}'->>2)::bigint - known.visitors FROM known"
         for name, key in (("day", "$1->'day'->>0"), ("hour", "($1->'hour'->>0)::bigint"))
     )
-    conditions = f"""
-condition AS MATERIALIZED (SELECT 1 {condition}),
-visitor AS ({visitors} ON CONFLICT DO NOTHING RETURNING 1),
-known AS (SELECT jsonb_array_length($1->'visitors') - (SELECT count(*) FROM visitor) AS visitors FROM condition),
-"""
     return f"""
-WITH given AS (SELECT %s::jsonb), {conditions if condition else f"visitor AS ({visitors}),"}
+WITH given AS (SELECT %s::jsonb), {known},
 visit AS ({visits}), day AS ({insert_sums(DailyVisits, day)}), hour AS ({insert_sums(HourlyVisits, hour)})
 UPDATE counters SET revision = ($1->'counter'->>0)::bigint, visits = ($1->'counter'->>1)::bigint,
-    total = ($1->'counter'->>2)::bigint, unique_visitors = ($1->'counter'->>3)::bigint{less}
-WHERE scope = 'site' RETURNING unique_visitors
+    total = ($1->'counter'->>2)::bigint, unique_visitors = ($1->'counter'->>3)::bigint - known.visitors
+FROM known WHERE scope = 'site' RETURNING unique_visitors::bigint
 """
-
-
-WRITE_SITE, WRITE_SITE_AS_EXPECTED = _write_plan(), _write_plan(AS_EXPECTED)
 
 
 def site_rows(result: BatchPlan) -> dict[str, Any]:
-    """What the statement stores of a plan that has visits."""
+    """The statement's parameter for a plan that has visits."""
     return {
         "visits": result.visits,
         "visitors": result.visitors,
@@ -73,7 +68,7 @@ def site_rows(result: BatchPlan) -> dict[str, Any]:
 
 
 def other_rows(result: BatchPlan) -> dict[str, list[Any]]:
-    """The rest of a plan: the rows for each further statement."""
+    """The plan's other rows, by statement."""
     tables: dict[str, list[Any]] = {
         "days": _sums(result.days)[1:],
         "hours": _sums(result.hours)[1:],

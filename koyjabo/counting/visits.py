@@ -76,8 +76,7 @@ class Visits:
 
         A retry returns the first receipt, marked `duplicate`. With `limits`, the visit's texts are left out if its
         sender may store no more. Returns None for an ignored crawler, which is neither counted nor active. Raises
-        LedgerUnavailable if the visit could not be committed; it was not counted then. Raises UnknownCommunity for an
-        unknown scope.
+        LedgerUnavailable if no commit was confirmed, and UnknownCommunity for an unknown scope.
         """
         if self._is_ignored(visit):
             return None

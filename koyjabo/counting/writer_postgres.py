@@ -1,5 +1,6 @@
 """Writes batches of visits, or of events, to PostgreSQL through one connection."""
 
+import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Generic, NamedTuple
@@ -24,17 +25,21 @@ class Planned(NamedTuple):
     outcomes: list[Any]
 
 
-def are_stored(table: str, key: str, columns: Sequence[str]) -> str:
-    """A query for whether all of a plan's rows with these columns are stored. Its parameter is the rows as JSON. If
-    another process has stored the same rows, it received them at another time.
-    """
-    own, number, at_ms, visitor = map(columns.index, (key, "id", "at_ms", "visitor_id"))
+def stored_query(table: str, key: str, columns: Sequence[str]) -> str:
+    """The query of `are_stored` for rows with these columns."""
+    key_at, id_at, at_ms, visitor = map(columns.index, (key, "id", "at_ms", "visitor_id"))
     return f"""
 SELECT bool_and((
-    SELECT true FROM {table} t WHERE t.visitor_id = r->>{visitor} AND t.{key} = r->>{own}
-    AND t.id = (r->>{number})::bigint AND t.at_ms = (r->>{at_ms})::bigint
+    SELECT true FROM {table} t WHERE t.visitor_id = r->>{visitor} AND t.{key} = r->>{key_at}
+    AND t.id = (r->>{id_at})::bigint AND t.at_ms = (r->>{at_ms})::bigint
 ) IS NOT NULL) FROM jsonb_array_elements(%s) r
 """
+
+
+def are_stored(cursor: Any, query: str, first: Planned) -> bool:
+    """Whether an attempt was committed. Rows that another process has stored have another `at_ms`."""
+    cursor.execute(query, [json.dumps(first.rows)])
+    return bool(cursor.fetchone() == (True,))
 
 
 class PostgresWriter(Generic[Item, Result]):

@@ -308,6 +308,7 @@ def test_a_counter_added_while_the_lock_is_awaited_is_also_locked(postgres_site,
 
 
 def test_a_commit_that_waited_past_midnight_has_a_receipt_of_the_new_day(postgres_site, postgres_database):
+    """After a look-up. Without one, the receipt keeps the old day, whose visits are not shown as today's."""
     postgres_site.time.go_to("2025-12-16T23:59:59.999+06:00")
     complaints: list[str] = []
     with ledger_of(postgres_site, lambda cursor: complaints.extend(cursor.connection.notices)) as ledger:

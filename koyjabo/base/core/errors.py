@@ -230,7 +230,7 @@ class DatabaseInUse(KoyJaboError):
 
 
 class LedgerUnavailable(KoyJaboError):
-    """The database could not commit, so nothing was counted (specification: Failures)."""
+    """The database did not confirm a commit, so nothing was counted, with one exception (specification: Failures)."""
 
     status = 503
     sentence = N_("The database cannot be reached right now; nothing was changed or counted. Please try again shortly.")

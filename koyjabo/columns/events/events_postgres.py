@@ -10,7 +10,7 @@ from typing import Any
 from koyjabo.base.database.json_rows import postgres_insert
 from koyjabo.base.database.postgres import PostgresConnection, limits
 from koyjabo.counting.models import Event
-from koyjabo.counting.writer_postgres import Planned, PostgresWriter, are_stored
+from koyjabo.counting.writer_postgres import Planned, PostgresWriter, are_stored, stored_query
 from .event_plan import EVENT_COLUMNS, KnownEvents, keys, plan, visitors
 from .event_queries import EVENTS_LOCK, newest_visit
 from .new_event import NewEvents, Recorded
@@ -30,7 +30,7 @@ SELECT (SELECT coalesce(max(id), 0) FROM events), ARRAY(
 )
 """
 POSTGRES_INSERT = postgres_insert(Event, EVENT_COLUMNS)
-ARE_STORED = are_stored("events", "event_id", EVENT_COLUMNS)
+STORED_EVENTS = stored_query("events", "event_id", EVENT_COLUMNS)
 
 
 class PostgresEventStore(PostgresWriter[NewEvents, Recorded]):
@@ -48,10 +48,8 @@ class PostgresEventStore(PostgresWriter[NewEvents, Recorded]):
             visits={who: tuple(json.loads(visit)) for who, visit in zip(people, visits, strict=True) if visit},
         )
         result = plan(batch, known, self._clock)
-        if first:
-            cursor.execute(ARE_STORED, [json.dumps(first.rows)])
-            if cursor.fetchone() == (True,):
-                result.results = first.outcomes
+        if first and not result.rows and are_stored(cursor, STORED_EVENTS, first):
+            result.results = first.outcomes
         self._planned = Planned(result.rows, result.results)
         if result.rows:
             cursor.execute(f"{connection.durable}{POSTGRES_INSERT}; COMMIT", [json.dumps(result.rows)])

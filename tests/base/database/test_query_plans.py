@@ -204,7 +204,7 @@ def test_on_postgresql_a_visit_takes_one_or_two_round_trips_and_reads_no_whole_t
     url = filled("postgres")
     with recorded_on_postgres(monkeypatch) as messages, Site(url) as site:
         site.register("first")  # a new connection does not know yet what other workers have acknowledged
-        for visitor, visit, expected in (("new", "1", 1), ("v7", "1", 1), ("new", "1", 1 + 2)):
+        for visitor, visit, expected in (("new", "1", 1), ("v7", "1", 1), ("new", "1", 1 + 2), ("v8", "1", 1)):
             messages.clear()
             site.register(visitor, visitId=visit)
             assert len(messages) == expected  # a retry is looked up after the attempt without it
