@@ -1,5 +1,6 @@
 """Presence shared by workers, also while Redis is away: all show the same numbers, at low cost."""
 
+import faulthandler
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -177,7 +178,12 @@ def wait_for(workers, **places: int) -> None:
         versions = {worker.visitors.count(SITE).version for worker in workers}
         return len(versions) == 1 and is_shown(*workers, **places)
 
-    wait_until(look, f"all workers show {places}", every_s=0.1)
+    try:
+        wait_until(look, f"all workers show {places}", every_s=0.1)
+    except AssertionError as error:
+        faulthandler.dump_traceback()  # where the outboxes are
+        states = [(worker.outbox.reachable, worker.visitors.count(SITE)) for worker in workers]
+        raise AssertionError(f"{error}: (reachable, count) are {states}") from error
 
 
 @pytest.mark.parametrize("failure", ["kill", "freeze"])
