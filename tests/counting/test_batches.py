@@ -1,4 +1,4 @@
-"""Batches of visits: each visit counts once, or fails alone. Most of them on both databases."""
+"""Batches of visits: each visit counts once, or fails by itself. Most of them on both databases."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
