@@ -233,7 +233,7 @@ class LedgerUnavailable(KoyJaboError):
     """The database did not confirm a commit, so nothing was counted, with one exception (specification: Failures)."""
 
     status = 503
-    sentence = N_("The database cannot be reached right now; nothing was changed or counted. Please try again shortly.")
+    sentence = N_("The database cannot be reached right now. Please try again shortly.")
     retry_after_s = 2
 
     @classmethod

@@ -20,7 +20,7 @@ VISIT_REFUSALS = {
     413: "over 16 KB; nothing was counted",
     415: "not JSON; nothing was counted",
     429: "too many from this address or visitor; nothing was counted; see Retry-After",
-    503: "the data could not be committed, so nothing was counted; see Retry-After",
+    503: "the commit was not confirmed; retry with the same visitId; see Retry-After",
 }
 
 ANONYMOUS_TEXT = "keep nothing that could identify the visitor later; the headers Sec-GPC: 1 and DNT: 1 do the same"

@@ -31,7 +31,7 @@ PROGRAMS = ("/api/", "/static/")
 """Prefixes that all features share, or that no feature declares."""
 
 TRY_AGAIN = {429, 503}
-"""Statuses meaning that nothing was changed and that the same form may succeed later."""
+"""Statuses meaning that the same form may succeed later."""
 
 LOG_IN_FIRST = {"unauthenticated", "invalid_token", "token_expired"}
 
