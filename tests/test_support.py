@@ -3,7 +3,8 @@
 import ast
 import re
 
-from support.programs.processes import ROOT
+from support.databases.redis import Redis
+from support.programs.processes import ROOT, wait_until
 from support.runs.durations import TESTS
 
 OTHERS = {"browser", "chaos", "clients", "matrix", "support", "tools"}  # test folders that mirror no package
@@ -28,3 +29,13 @@ def test_a_folder_of_support_imports_only_the_folders_above_it():
         if FOLDERS.index((node.module or "").split(".")[1]) > FOLDERS.index(path.parent.name)
     ]
     assert wrong == []
+
+
+def test_a_redis_begins_empty_although_another_one_had_a_replica(disposable_redis):
+    """Otherwise a test would see the visitors of another one."""
+    with Redis() as replica, disposable_redis.client() as ours, replica.client() as theirs:
+        ours.set("visitor", "ayesha")
+        theirs.replicaof("127.0.0.1", disposable_redis.port)
+        wait_until(lambda: theirs.get("visitor"), "it is replicated", every_s=0.02)
+    with Redis() as later, later.client() as client:
+        assert client.keys() == []

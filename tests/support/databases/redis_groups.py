@@ -13,11 +13,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from support.databases.redis import OPTIONS
 from support.programs.installed import program
 from support.programs.processes import wait_until
 from support.programs.service import Service
 
-OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
 FAILS_AFTER_MS, NEVER_MS = 1500, 3_600_000
 """How long a server may not reply until the Sentinels consider it failed: once they watch, and before."""
 
