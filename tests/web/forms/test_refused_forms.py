@@ -1,4 +1,4 @@
-"""A refused form comes back filled in and can be sent again. After a 503 nothing was changed."""
+"""A refused form comes back filled in and can be sent again."""
 
 import re
 import time
@@ -129,7 +129,7 @@ def test_a_login_after_too_many_attempts_is_redisplayed_without_its_password(lim
 
 
 def test_a_login_succeeds_although_the_earlier_session_cannot_be_ended(sqlite_database, monkeypatch):
-    """The login is already stored: a 503 would claim that nothing was changed."""
+    """The login is already stored: a 503 would ask for another one."""
 
     def fail(session_id: str) -> None:
         raise LedgerUnavailable
