@@ -39,8 +39,8 @@ def write_plan(known: str) -> str:
     """The statement for a plan's visits, visitors, first day, first hour and the site's counter. Its parameter is JSON
     (`site_rows`). Returns the number of unique visitors.
 
-    `known` has the number of visitors that the plan takes for new ones although they are stored. If it is empty, the
-    statement writes nothing.
+    `known` has the number of visitors that the plan counts as new although they are already stored. If it is empty, the
+    statement writes nothing. `given` is not read: it gives the parameter its type.
     """
     visits = postgres_insert(Visit, INSERTED_VISIT_COLUMNS, rows="jsonb_array_elements($1->'visits') r, known")
     day, hour = (
