@@ -192,7 +192,7 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         if not is_of_one_hour or result.milestones:
             return None
         self._planned = Planned(result.visits, result.outcomes)
-        values = {"expected": [self._high_water.server, *site[1:8]], **site_rows(result)}
+        values = {"expected": [self._high_water.server, *site[1:6], site.day_visits], **site_rows(result)}
         message = begin + STATEMENTS.calls["lock"] + STATEMENTS.calls["write_expected"]
         cursor.execute(message, [[SITE], encode(values)])
         written = cursor.fetchone()

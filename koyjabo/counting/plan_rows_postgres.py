@@ -18,7 +18,7 @@ LOOKED_UP = f"visitor AS ({NEW_VISITORS}), known AS (SELECT 0 AS visitors)"
 AS_EXPECTED = f"""
 condition AS MATERIALIZED (
     SELECT 1 FROM counters c WHERE c.scope = 'site' AND $1->'expected' = jsonb_build_array(
-        {SERVER_NAME}, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, $1->'day'->>0,
+        {SERVER_NAME}, c.epoch, c.revision, c.visits, c.total, c.unique_visitors,
         coalesce((SELECT d.visits FROM daily_visits d WHERE d.scope = 'site' AND d.day = $1->'day'->>0), 0)
     )
     AND NOT EXISTS (

