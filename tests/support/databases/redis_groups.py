@@ -1,4 +1,4 @@
-"""Several Redis servers from Debian, with a master chosen by Sentinels."""
+"""Several Redis servers, with a master chosen by Sentinels."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from support.databases.redis import OPTIONS
-from support.programs.installed import program
+from support.databases.redis import OPTIONS, SERVER
 from support.programs.processes import wait_until
 from support.programs.service import Service
 
@@ -33,7 +32,7 @@ class RedisNode(Service):
         self.options: list[str] = []
 
     def command(self) -> tuple[str | Path, ...]:
-        return (program("redis-server"), "--port", str(self.port), *OPTIONS, *self.options)
+        return (SERVER, "--port", str(self.port), *OPTIONS, *self.options)
 
     def client(self, **options: Any) -> redis.Redis:
         """A client for only this server. Close it after use."""
@@ -57,7 +56,7 @@ class Sentinel(RedisNode):
         self.configuration = folder / f"sentinel-{self.port}.conf"
 
     def command(self) -> tuple[str | Path, ...]:
-        return (program("redis-sentinel"), self.configuration)
+        return (SERVER, self.configuration, "--sentinel")
 
 
 class RedisWithSentinels:
