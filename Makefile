@@ -12,7 +12,7 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run install demo screenshots assets wheel tools packages release test test-all mutations check audit format chaos bench geoip settings translations lock images clean
+.PHONY: help run install demo screenshots assets wheel tools packages release test test-all fresh mutations check audit format chaos bench geoip settings translations lock images clean
 
 help:  ## list the commands
 	@awk -F '##' '/^[a-z-]*:.*##/ {sub(/:.*/, "", $$1); printf "%-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## run the quick t
 
 test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made $(LIBRARIES)/node_modules/.made $(VENV)/clients/.made  ## run all tests, on both kinds of database
 	@KINDS=all FUZZ=$(or $(FUZZ),1) $(PYTEST) -m "" -o faulthandler_timeout=$$((900 * $(or $(FUZZ),1)))
+
+fresh:  ## run the README's commands on a new machine (root): SUITE is bookworm, trixie, sid or all; WAY is clone, shallow, archive or all
+	@python3 tools/fresh.py $(if $(SUITE),--suite "$(SUITE)") $(if $(WAY),--way "$(WAY)") $(if $(ARCH),--arch $(ARCH)) $(if $(PORT),--port $(PORT)) $(ARGS)
 
 mutations: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## check that tests fail when the product is broken on purpose, in one AREA or all
 	@$(WITH_NODE) PYTHONPATH=tools $(BIN)/python -m mutations $(if $(AREA),--area $(AREA)) $(ARGS)

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.programs import installed
 from support.programs.processes import ROOT
 
 TEXT = (ROOT / "docs" / "install.md").read_text()
@@ -15,7 +16,7 @@ WITH_TAGS, WITHOUT = re.search(r"`VERSION` is a release such as `(.+?)`.+lists n
 def git(folder: Path, *arguments: str) -> str:
     who = ("-c", "user.name=Rani", "-c", "user.email=rani@example.com")
     return subprocess.run(
-        ["git", *who, *arguments], cwd=folder, check=True, capture_output=True, text=True
+        [installed.git(), *who, *arguments], cwd=folder, check=True, capture_output=True, text=True
     ).stdout.strip()
 
 

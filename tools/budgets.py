@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import io
-import subprocess
 import sys
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
+
+from checkout import files_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -17,7 +18,7 @@ BUDGETS = {
     "lines of tests/": 59_800,
     "lines of tests/support/": 7_130,
 }
-"""Sizes of the Python code that git tracks. They only fall. A feature that comes in raises its number, and the commit
+"""Sizes of the Python code. They only fall. A feature that comes in raises its number, and the commit
 says what the feature costs.
 """
 
@@ -48,10 +49,8 @@ def sizes_of(root: Path) -> dict[str, int]:
 
 
 def texts_of(root: Path, folder: str) -> Iterator[str]:
-    """The texts of the Python files below a folder that git tracks, or would add."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", f"{folder}/*.py"]
-    names = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
-    return ((root / name).read_text() for name in names.splitlines() if (root / name).is_file())
+    """The texts of the Python files below a folder."""
+    return ((root / name).read_text() for name in files_of(root, f"{folder}/*.py"))
 
 
 def lines_of(text: str) -> int:

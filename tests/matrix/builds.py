@@ -12,6 +12,7 @@ from typing import IO, Any
 from support.databases.database import Database, made_once
 from support.programs.exports import commit_named, export, translate
 from support.programs.forking import Program, start_anew
+from support.programs.installed import MissingProgram
 from support.programs.processes import ROOT, environment
 from support.servers.server import Server
 
@@ -30,7 +31,8 @@ def build(name: str) -> Path:
     """The checkout of now or of a commit. Its folder `packages` has what it needs, if that differs from now."""
     if name == NOW:
         return ROOT
-    assert commit_named(name), f"{name} is missing: upgrade tests need a checkout with full history"
+    if not commit_named(name):
+        raise MissingProgram("the history is missing: a clone that is not shallow has it (`git fetch --unshallow`)")
     BUILDS_FOLDER.mkdir(exist_ok=True)
     folder = BUILDS_FOLDER / name
     requirements, packages = folder / "requirements.txt", folder / "packages"

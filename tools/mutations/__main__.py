@@ -20,6 +20,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
 
+from checkout import files_of
 from mutations.catalogue import Mutation, mutations
 from mutations.pytest_runs import Run, execute
 
@@ -118,12 +119,10 @@ def _outcomes(
 
 
 def _copy(folder: Path) -> Path:
-    """Copy the files tracked by git in their current state, with everything built and installed. Returns the folder."""
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, tracked.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    """Copy the project in its current state, with everything built and installed. Returns the folder."""
+    for name in files_of(ROOT):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
     for name in BUILT:
         shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
     for name in LINKED:

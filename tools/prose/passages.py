@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import io
 import re
-import subprocess
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from babel.messages.pofile import read_po
+from checkout import files_of
 
 MESSAGES = "koyjabo/translations/bn/LC_MESSAGES/messages.po"
 COMMENTS = {
@@ -35,13 +35,10 @@ class Passage:
 
 
 def passages_of(root: Path) -> list[Passage]:
-    """All passages of the files that git tracks under `root`."""
-    tracked = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout
+    """All passages of the project in `root`."""
     passages: list[Passage] = []
-    for name in tracked.splitlines():
+    for name in files_of(root):
         path = root / name
-        if not path.is_file() or "vendor" in path.parts:
-            continue
         if path.suffix == ".md":
             passages += passages_of_document(name, path.read_text())
         elif path.suffix == ".py":

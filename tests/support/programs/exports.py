@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import tarfile
-from io import BytesIO
 from pathlib import Path
 
+from support.programs.installed import git
 from support.programs.processes import ROOT
 
 ASSETS = ("koyjabo/static/vendor", "koyjabo/base/network/data/countries.mmdb", "koyjabo/base/network/data/hosting.bin")
@@ -16,18 +15,16 @@ ASSETS = ("koyjabo/static/vendor", "koyjabo/base/network/data/countries.mmdb", "
 
 
 def commit_named(name: str) -> str | None:
-    """The hash of a commit, or None if this checkout does not have it."""
-    done = subprocess.run(
-        ("git", "rev-parse", "--quiet", "--verify", f"{name}^{{commit}}"), cwd=ROOT, capture_output=True, text=True
-    )
-    return done.stdout.strip() or None
+    """The hash of a commit, or None if this checkout does not have it. Raises MissingProgram without git."""
+    command = (git(), "rev-parse", "--quiet", "--verify", f"{name}^{{commit}}")
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip() or None
 
 
 def export(commit: str, folder: Path) -> None:
     """Write a commit's files to `folder`, with the assets."""
-    archive = subprocess.run(("git", "archive", "--format=tar", commit), cwd=ROOT, check=True, capture_output=True)
-    with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
-        files.extractall(folder, filter="data")
+    archive = subprocess.run((git(), "archive", "--format=tar", commit), cwd=ROOT, check=True, capture_output=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(("tar", "-x", "-C", folder), input=archive.stdout, check=True)
     for asset in ASSETS:
         source, older = ROOT / asset, folder / asset.replace("/base/", "/")  # before there were areas
         target = folder / asset if (folder / asset).parent.is_dir() else older

@@ -9,7 +9,7 @@ import pytest
 
 
 class MissingProgram(pytest.skip.Exception):
-    """A program is not installed. A long test fails then, and others are skipped (`support.runs.skips`)."""
+    """A program, or the history, is missing. A long test fails then, and others are skipped (`support.runs.skips`)."""
 
 
 def program(name: str, remedy: str = "`make tools` installs it") -> str:
@@ -18,3 +18,8 @@ def program(name: str, remedy: str = "`make tools` installs it") -> str:
     if not path:
         raise MissingProgram(f"{name} is missing: {remedy}")
     return path
+
+
+def git() -> str:
+    """The path of git. Raises MissingProgram."""
+    return program("git", "`apt-get install git` installs it")
