@@ -43,7 +43,7 @@ wheel: $(ASSETS)  ## build the wheel in dist/, with migrations and assets
 # PROFILE=1 prints the CPU time of modules and shared fixtures, and ARGS are for pytest.
 # Compiled Python, bundles of frameworks and earlier builds are stored next to the installed packages. A run writes
 # nothing else into the checkout.
-PYTEST = PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache $(WITH_NODE) $(BIN)/python -m pytest $(if $(SEED),--random-order $(SEED)) $(if $(ALONE),--alone --dist load) $(if $(DURATIONS),--store-durations) $(if $(PROFILE),--profile) $(ARGS)
+PYTEST = PYTHONPYCACHEPREFIX="$(CURDIR)/$(VENV)/pycache" $(WITH_NODE) $(BIN)/python -m pytest $(if $(SEED),--random-order $(SEED)) $(if $(ALONE),--alone --dist load) $(if $(DURATIONS),--store-durations) $(if $(PROFILE),--profile) $(ARGS)
 
 test: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## run the quick tests, one per promise, in about four minutes
 	@$(PYTEST)
@@ -52,7 +52,7 @@ test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made $(FRAMEWORKS)/node_m
 	@KINDS=all FUZZ=$(or $(FUZZ),1) $(PYTEST) -m "" -o faulthandler_timeout=$$((900 * $(or $(FUZZ),1)))
 
 fresh:  ## run the README's commands on a new machine (root): SUITE is bookworm, trixie, sid or all; WAY is clone, shallow, archive or all
-	@python3 tools/fresh.py $(if $(SUITE),--suite "$(SUITE)") $(if $(WAY),--way "$(WAY)") $(if $(ARCH),--arch $(ARCH)) $(if $(PORT),--port $(PORT)) $(ARGS)
+	@python3 tools/fresh.py $(if $(SUITE),--suite "$(SUITE)") $(if $(WAY),--way "$(WAY)") $(if $(ARCH),--arch $(ARCH)) $(ARGS)
 
 mutations: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## check that tests fail when the product is broken on purpose, in one AREA or all
 	@$(WITH_NODE) PYTHONPATH=tools $(BIN)/python -m mutations $(if $(AREA),--area $(AREA)) $(ARGS)

@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ until curl -s "http://127.0.0.1:$PORT/api/stats" | grep -q '"totalVisits":4000';
   sleep 0.5
 done
 echo "make run serves 4,000 after $(($(date +%%s) - began)) s"
-kill -INT -- -$group
+kill -s INT -- -$group
 wait $group
 unset PORT
 for command in %(then)s; do
@@ -77,7 +78,6 @@ def main() -> int:
     parser.add_argument("--suite", default="trixie", help=f"{', '.join(SUITES)}, several of them, or all")
     parser.add_argument("--way", default="clone", help=f"{', '.join(WAYS)}; one for each suite, or all for each")
     parser.add_argument("--arch", help="another architecture, such as arm64, with QEMU (qemu-user-static)")
-    parser.add_argument("--port", default="8000")
     parser.add_argument("--then", action="append", default=[], help="commands in place of the README's `make test` …")
     options = parser.parse_args()
     if os.getuid() != 0 or not shutil.which("mmdebstrap"):
@@ -89,7 +89,7 @@ def main() -> int:
             new = Path(folder) / f"{suite}.tar"
             _make(new, suite, options.arch)
             for way in ways:
-                failed += not _try(new, f"{suite}, {way}", way, options.port, options.then)
+                failed += not _try(new, f"{suite}, {way}", way, options.then)
     return failed
 
 
@@ -112,7 +112,7 @@ def _make(new: Path, suite: str, architecture: str | None) -> None:
     subprocess.run([*command, suite, str(new), *([f"deb {mirror} {suite} main"] if mirror else [])], check=True)
 
 
-def _try(new: Path, name: str, way: str, port: str, then: list[str]) -> bool:
+def _try(new: Path, name: str, way: str, then: list[str]) -> bool:
     """Unpack a machine, run the commands on it, and remove it. Returns whether all have succeeded."""
     with TemporaryDirectory(prefix="fresh-", ignore_cleanup_errors=True) as folder:
         machine = Path(folder)
@@ -121,7 +121,7 @@ def _try(new: Path, name: str, way: str, port: str, then: list[str]) -> bool:
         _move_in(machine, way, {**commands(then), "folder": shlex.quote(FOLDER)})
         command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", MOUNTS, str(machine)]
         kept = [f"{key}={value}" for key, value in os.environ.items() if SETTINGS.match(key)]
-        command += ["su", USER, "-s", "/bin/sh", "-c", shlex.join(["env", "-i", *_login(kept, port), "sh", "go.sh"])]
+        command += ["su", USER, "-s", "/bin/sh", "-c", shlex.join(["env", "-i", *_login(kept), "sh", f"/{HOME}/go.sh"])]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         for line in process.stdout:
@@ -129,8 +129,10 @@ def _try(new: Path, name: str, way: str, port: str, then: list[str]) -> bool:
         return process.wait() == 0
 
 
-def _login(kept: list[str], port: str) -> Iterator[str]:
-    """The variables of a new login, and those that installing needs."""
+def _login(kept: list[str]) -> Iterator[str]:
+    """The variables of a new login, those that installing needs, and a port that is free here."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
     yield from (f"HOME=/{HOME}", f"USER={USER}", "PATH=/usr/local/bin:/usr/bin:/bin", f"PORT={port}", *kept)
 
 
