@@ -70,7 +70,7 @@ def commands(then: list[str]) -> dict[str, str]:
     blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     get, serve = blocks[0].splitlines()
     contribute = next(block.splitlines() for block in blocks if "make test" in block)
-    return {"get": get, "serve": shlex.quote(f"exec {serve}"), "then": shlex.join(then or contribute)}
+    return {"get": get, "serve": shlex.quote(serve), "then": shlex.join(then or contribute)}
 
 
 def main() -> int:
