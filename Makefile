@@ -128,6 +128,7 @@ lock: $(VENV)/dev  ## upgrade the dependencies and lock them, with hashes
 	@$(COMPILE) -c requirements.txt pyproject.toml --group dev -o requirements/dev.txt
 	@$(COMPILE) --group clients -o $(LIBRARIES)/requirements.txt
 	@for group in build node uv; do $(COMPILE) -c requirements/dev.txt --group $$group -o requirements/$$group.txt || exit; done
+	@$(BIN)/python tools/wheels.py  # for each machine and Python that the project runs on
 
 # The owner of a tag can move it. A digest cannot change.
 images:  ## pin the Docker images to the current digests of their tags (needs Docker)
