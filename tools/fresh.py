@@ -40,8 +40,11 @@ FILES = ("etc/pip.conf", "etc/npmrc", "etc/resolv.conf", "etc/hosts", "etc/ssl/c
 HOME_FILES = (".npmrc", ".config/pip/pip.conf", ".pip/pip.conf")
 ENTER = """
 mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && mount -t tmpfs tmpfs "$0/dev/shm"
-exec setsid -w chroot "$0" "$@"
+setsid -w chroot "$0" "$@"
+exit $?
 """
+"""The shell stays, as the first process of its namespace: it reaps what others leave."""
+
 
 SCRIPT = """
 ulimit -n 1024
