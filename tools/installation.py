@@ -1,6 +1,6 @@
 """Installs for `make`: `installation.py venv` in a new checkout, then `packages …` with pip's arguments and `npm …`.
 
-What pip is told about where packages come from, by its environment or its files, also holds for uv and npm. If an
+pip's settings about where packages come from, in its environment or its files, also hold for uv and npm. If an
 installation fails, the last line says what to do.
 """
 
@@ -48,7 +48,7 @@ WHERE_IT_RUNS = "Linux with glibc on a 64-bit Intel, AMD or ARM processor"
 CHECK = "Check the connection. For a proxy, a mirror or a certificate authority, use"
 REMEDIES = {
     r"No space left|ENOSPC|[Qq]uota exceeded|EDQUOT": "The disk is full. Free some space, and run the command again.",
-    r"npm (?:error|ERR!) .*(?:network|CERT|certificate|Exit handler)": f"npm cannot reach its registry. {CHECK} `npm "
+    r"npm (?:error|ERR!) .*(?:request to|network|Exit handler)": f"npm cannot reach its registry. {CHECK} `npm "
     "config set` with `proxy`, `registry` or `cafile`.",
     r"Retrying \(Retry|Could not fetch URL|ProxyError": f"pip cannot reach the package index. {CHECK} `pip config set` "
     "with `global.proxy`, `global.index-url` or `global.cert`.",
@@ -97,17 +97,17 @@ def unsuitable() -> str:
 
 def install_packages(*arguments: str) -> None:
     """Install with uv, in a tenth of pip's time, or with pip if uv is missing or fails."""
-    told = environment()
+    variables = environment()
     unfinished = MADE.rename(VENV / "installing")  # after an interruption, `make` begins with a new `.venv`
     try:
         uv = VENV / "bin" / "uv"
         if uv.exists():
-            no_index = ["--no-index"] * (told.get("PIP_NO_INDEX", "").lower() in {"1", "on", "true", "yes"})
+            no_index = ["--no-index"] * (variables.get("PIP_NO_INDEX", "").lower() in {"1", "on", "true", "yes"})
             command = [str(uv), "pip", "install", "-q", "--python", PYTHON, *no_index, *arguments]
-            if not run(command, told).returncode:
+            if not run(command, variables).returncode:
                 return
             say("uv cannot install this; pip takes its place.")
-        succeed(run([PYTHON, "-m", "pip", "install", "-q", *arguments], told))
+        succeed(run([PYTHON, "-m", "pip", "install", "-q", *arguments], variables))
     finally:
         unfinished.rename(MADE)
 
@@ -116,23 +116,23 @@ def run_npm(*arguments: str) -> None:
     options = ("--include=dev", "--ignore-scripts", "--loglevel=error", "--no-progress")
     done = run(["npm", *arguments, *options], environment())
     if "Exit handler never called" in done.stdout:
-        done.returncode = 1  # npm 10 returns 0 after this error of its own
+        done.returncode = 1  # npm 10 returns 0 after this error
     succeed(done)
 
 
 def environment() -> dict[str, str]:
     """Variables for pip, uv and npm. uv and npm get pip's settings under their own names."""
-    told = pip_settings()
+    settings = pip_settings()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
     kept |= {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    kept |= {f"PIP_{name.upper().replace('-', '_')}": value for name, value in told.items()}
-    kept |= {UV_NAMES[name]: value for name, value in told.items() if name in UV_NAMES}
+    kept |= {f"PIP_{name.upper().replace('-', '_')}": value for name, value in settings.items()}
+    kept |= {UV_NAMES[name]: value for name, value in settings.items() if name in UV_NAMES}
     kept["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # as pip does; the hashes decide what is installed
-    kept["UV_FIND_LINKS"] = ",".join(told.get("find-links", "").split())
-    if proxy := told.get("proxy"):
+    kept["UV_FIND_LINKS"] = ",".join(settings.get("find-links", "").split())
+    if proxy := settings.get("proxy"):
         address = proxy if "://" in proxy else f"http://{proxy}"
         kept |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), address)
-    if certificates := certificate_file(told):
+    if certificates := certificate_file(settings):
         kept |= {"PIP_CERT": certificates, "SSL_CERT_FILE": certificates}
         kept.setdefault("NODE_EXTRA_CA_CERTS", certificates)
     kept.setdefault("NODE_USE_SYSTEM_CA", "1")
@@ -153,10 +153,15 @@ def pip_settings() -> dict[str, str]:
     return {name: " ".join(ast.literal_eval(value).split()) for _, name, value in settings if name in SOURCE_SETTINGS}
 
 
-def certificate_file(told: dict[str, str]) -> str:
+def certificate_file(settings: dict[str, str]) -> str:
     """The file with the trusted authorities: pip's, or the system's, which pip before 24.2 does not read."""
     system = ssl.get_default_verify_paths()
-    names = (told.get("cert"), os.environ.get("REQUESTS_CA_BUNDLE"), os.environ.get("CURL_CA_BUNDLE"), system.cafile)
+    names = (
+        settings.get("cert"),
+        os.environ.get("REQUESTS_CA_BUNDLE"),
+        os.environ.get("CURL_CA_BUNDLE"),
+        system.cafile,
+    )
     known = (*names, f"{system.capath}/ca-certificates.crt")
     return next((name for name in known if name and Path(name).is_file()), "")
 
@@ -184,7 +189,7 @@ def succeed(done: subprocess.CompletedProcess[str]) -> None:
     """End with a failed program's last words and what to do."""
     if done.returncode:
         lines = done.stdout.strip().splitlines()
-        causes = [line for line in lines if re.match(r"error|npm err", line, re.IGNORECASE)] or lines[-1:]
+        causes = [line for line in lines if re.match(r"error|npm err\S* \w", line, re.IGNORECASE)] or lines[-1:]
         sys.exit("\n".join([*causes, remedy(done.stdout)]).rstrip())
 
 
