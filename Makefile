@@ -212,7 +212,7 @@ $(VENV)/wheel-node:
 # These files are replaced atomically: a server that has an old one open keeps reading it.
 $(VENV)/assets:
 	@echo "Downloading charts, icons, countries and networks"
-	@$(INSTALLATION) npm ci
+	@$(INSTALLATION) npm ci --ignore-scripts
 	@mkdir -p koyjabo/static/vendor
 	@cp node_modules/uplot/dist/uPlot.min.css koyjabo/static/vendor/
 	@sed 's/new Intl\.NumberFormat([^)]*)/{format:String}/' node_modules/uplot/dist/uPlot.iife.min.js > koyjabo/static/vendor/uPlot.js
@@ -235,7 +235,7 @@ $(FRAMEWORKS)/node_modules/.made: TEXT := the frameworks that the element is tes
 $(LIBRARIES)/node_modules/.made: TEXT := the clients that the server is tested with
 $(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made $(LIBRARIES)/node_modules/.made:
 	@echo "Installing $(TEXT)"
-	@$(INSTALLATION) npm --prefix $(@:/node_modules/.made=) ci
+	@$(INSTALLATION) npm --prefix $(@:/node_modules/.made=) ci --ignore-scripts
 	@touch $@
 
 $(ASSETS):

@@ -31,6 +31,14 @@ SOURCE_SETTINGS = {
 }
 """Settings of pip about where packages come from. Others, such as `user` and `target`, have no effect here."""
 
+LIST_SETTINGS = """
+from pip._internal.configuration import Configuration
+configuration = Configuration(isolated=False)
+configuration.load()
+print(dict(configuration.items()))
+"""
+"""Prints all settings of pip. `pip config list` depends on `user`, and does not show which file has precedence."""
+
 UV_NAMES = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
@@ -113,7 +121,7 @@ def install_packages(*arguments: str) -> None:
 
 
 def run_npm(*arguments: str) -> None:
-    options = ("--include=dev", "--ignore-scripts", "--loglevel=error", "--no-progress")
+    options = ("--include=dev", "--loglevel=error", "--no-progress")
     done = run(["npm", *arguments, *options], environment())
     if "Exit handler never called" in done.stdout:
         done.returncode = 1  # npm 10 returns 0 after this error
@@ -146,11 +154,17 @@ def pip_settings() -> dict[str, str]:
     """pip's settings about where packages come from. Those for `install` precede those for all commands, and the
     environment precedes both.
     """
-    variables = {**os.environ, "PIP_USER": "0", "PIP_QUIET": "0"}  # both change what is listed
-    listed = run([PYTHON, "-m", "pip", "config", "list"], variables).stdout
-    settings = re.findall(r"^(global|install|:env:)\.([\w-]+)=(['\"].*)$", listed, re.MULTILINE)
-    settings.sort(key=lambda setting: ("global", "install", ":env:").index(setting[0]))
-    return {name: " ".join(ast.literal_eval(value).split()) for _, name, value in settings if name in SOURCE_SETTINGS}
+    done = run([PYTHON, "-c", LIST_SETTINGS], dict(os.environ))
+    succeed(done)
+    listed: dict[str, str] = {}
+    for name, value in ast.literal_eval(done.stdout).items():
+        listed |= value if isinstance(value, dict) else {name: value}  # newer versions of pip list by file
+    settings = {}
+    for section in ("global", "install", ":env:"):
+        for name in SOURCE_SETTINGS:
+            if value := listed.get(f"{section}.{name}", "").split():
+                settings[name] = " ".join(value)
+    return settings
 
 
 def certificate_file(settings: dict[str, str]) -> str:
@@ -174,15 +188,19 @@ def is_writable(folder: Path) -> bool:
 def run(command: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a program. Its output is shown only if it matters."""
     path = f"{VENV / 'bin'}:{variables.get('PATH', os.defpath)}"
-    return subprocess.run(
-        [shutil.which(command[0], path=path) or command[0], *command[1:]],
-        env={**variables, "PATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    program = shutil.which(command[0], path=path) or command[0]
+    try:
+        return subprocess.run(
+            [program, *command[1:]],
+            env={**variables, "PATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:
+        return subprocess.CompletedProcess(command, 1, f"{program}: {error.strerror}")
 
 
 def succeed(done: subprocess.CompletedProcess[str]) -> None:
