@@ -15,12 +15,12 @@ import installation
 TOOL = """import sys
 open("installed", "a").write(" ".join(sys.argv[1:]) + chr(10))
 """
-"""Stands for tools/installation.py: it notes what it is to install."""
+"""A replacement of tools/installation.py that writes down what it has to install."""
 
 
 @pytest.fixture
 def folder(monkeypatch, tmp_path):
-    """The folder of a checkout in which this Python has been installed."""
+    """A checkout that has been installed with this Python."""
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "bin").symlink_to(os.path.dirname(sys.executable))
     (tmp_path / ".venv" / "made").write_text(f"{tmp_path}\n")
@@ -100,7 +100,7 @@ def test_the_packages_are_installed_again_after_an_interruption_and_in_a_renamed
 @pytest.mark.parametrize(
     ("version", "is_old"), [("18.20.4", True), ("20.11.1", True), ("20.19.0", False), ("24.0.0", False)]
 )
-def test_an_old_node_is_replaced_by_that_of_the_wheel(folder, version, is_old):
+def test_a_wheel_brings_node_if_the_node_of_the_machine_is_old(folder, version, is_old):
     node = shutil.which("node")
     (folder / "node").write_text(
         f"#!/bin/sh\nexec {node} -e \"Object.defineProperty(process.versions, 'node', {{value: '{version}'}}); $2\"\n"
