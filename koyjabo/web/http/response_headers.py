@@ -101,7 +101,8 @@ class ResponseHeaders:
         is_over_tls = environ["wsgi.url_scheme"] == "https"
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
-            caching = _value(headers, "Cache-Control")
+            given = {name.lower(): value for name, value in headers}
+            caching = given.get("cache-control", "")
             if not caching:  # a cache would decide itself how long to keep the response
                 headers = [*headers, UNCACHED]
             # Caches that ignore `Vary` send a public response to all sites, so it must not depend on the origin.
@@ -109,7 +110,7 @@ class ResponseHeaders:
             fitting = STATIC_RULE if is_public else rule
             data, pages = fitting.over_tls if is_over_tls else fitting.plain
             added = data
-            if _value(headers, "Content-Type").startswith("text/html"):
+            if given.get("content-type", "").startswith("text/html"):
                 headers, added = _with_styles(headers, pages)
             varied = _varying(headers) if allowed and not is_public else headers
             return start_response(status, [*varied, *added, (REQUEST_ID, own_id)], *error)
@@ -154,9 +155,3 @@ def _with_styles(headers: Headers, added: Headers) -> tuple[Headers, Headers]:
     styles = "style-src 'self'"
     allowing = [(name, value.replace(styles, f"{styles} {sources}")) for name, value in added]
     return [header for header in headers if header[0] != STYLES_HEADER], allowing
-
-
-def _value(headers: Headers, name: str) -> str:
-    """The value of a header, or ""."""
-    lower = name.lower()
-    return next((value for header, value in headers if header.lower() == lower), "")
