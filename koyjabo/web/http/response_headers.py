@@ -42,7 +42,7 @@ WORKER_PATH = "/sw.js"
 
 VARY, BY_ORIGIN = "Vary", "Origin"
 
-UNCACHED = ("Cache-Control", "no-store")
+UNCACHED_HEADER = ("Cache-Control", "no-store")
 
 LAST_RESORT_STATUS = "500 Internal Server Error"
 LAST_RESORT = json.dumps({"error": KoyJaboError.sentence, "code": KoyJaboError.code, "details": {}}).encode()
@@ -104,7 +104,7 @@ class ResponseHeaders:
             given = {name.lower(): value for name, value in headers}
             caching = given.get("cache-control", "")
             if not caching:  # a cache would decide itself how long to keep the response
-                headers = [*headers, UNCACHED]
+                headers = [*headers, UNCACHED_HEADER]
             # Caches that ignore `Vary` send a public response to all sites, so it must not depend on the origin.
             is_public = caching.startswith("public")
             fitting = STATIC_RULE if is_public else rule
