@@ -94,8 +94,8 @@ PgBouncer: a client of a transaction pool finds no state of another one
 PgBouncer: a pooler connects only to the primary
     Configuration, server_lifetime and DNS | an old primary counts nothing | accepted
     a pooler that moves back may count for a second there; docs/failover.md says so
-SQLite: a commit in WAL mode with `synchronous=FULL` is synced
-    Pragma Statements, synchronous | an acknowledged visit is on disk | holds anyway
+SQLite: what was committed is there after the process was killed
+    Write-Ahead Logging, How WAL Works | an acknowledged visit is on disk | holds anyway
     counting/test_ledger_model.py::test_kill_9_loses_no_acknowledged_visit
 SQLite: one connection writes at a time, and readers see whole transactions
     Write-Ahead Logging, Concurrency | two servers count exactly | holds anyway
@@ -185,8 +185,11 @@ Linux: a monotonic clock does not jump
     clock_gettime(2), CLOCK_MONOTONIC | active visitors are right | holds anyway
     time: active visitors / year ahead
 Linux: the clock is right if the kernel says that the network sets it
-    adjtimex(2), STA_UNSYNC | nothing is removed on the word of a wrong clock | said
+    adjtimex(2), STA_UNSYNC | a visit is counted exactly once | holds anyway
     behind: clock / read-only
+Linux: time that the network has set is true
+    adjtimex(2), STA_UNSYNC | nothing is removed too early | accepted
+    the kernel is believed at once (specification: A clock in doubt)
 Linux: the clock does not jump ahead
     clock_settime(2) | nothing is removed too early | said
     upkeep/clock/test_clock.py::test_no_row_expires_while_the_clock_is_in_doubt_or_ahead
@@ -250,8 +253,8 @@ HTTP: a cache keeps nothing that does not say for how long
 HTTP: a proxy passes an `Upgrade` on
     RFC 9110, 7.8 Upgrade | pages are told of each visit | holds anyway
     browser/test_behind_a_cache.py::test_a_page_counts_and_shows_through_a_cache_that_a_page_of_another_site_has_filled
-HTTP: a client gets the header that it must not set from nobody else
-    nginx, proxy_add_x_forwarded_for | a limit is for each address | holds anyway
+HTTP: only proxies write `X-Forwarded-For`
+    RFC 7239, 8.1 Header Validity and Integrity | a limit is for each address | holds anyway
     front: double forwarding header / nginx
 HTTP: a proxy sends a stream's bytes at once
     nginx, proxy_buffering | pages are told promptly | holds anyway
@@ -259,7 +262,7 @@ HTTP: a proxy sends a stream's bytes at once
 HTTP: a proxy keeps a silent connection open
     nginx, proxy_read_timeout | pages are told of each visit | holds anyway
     server/websockets/test_silence.py::test_a_stream_without_events_gets_a_comment_within_20_s
-HTTP: an answer with our own shape is ours
+HTTP: a response of our own shape is ours
     RFC 9110, 7.7 Message Transformations | a visit is sent until it is answered | accepted
     a gateway that copies our shape cannot be told from the server
 WebSocket: both ends follow the protocol
