@@ -202,6 +202,9 @@ Linux: a program learns that it ends
 Linux: a process ends together with its parent
     prctl(2), PR_SET_PDEATHSIG | no worker serves without its parent | holds anyway
     server/process/test_workers.py::test_a_worker_ends_when_its_parent_is_killed_during_the_start
+Linux: a process begins with three open streams
+    execve(2), Notes | a start that can work works | holds anyway
+    server/process/test_parent.py::test_a_server_whose_standard_streams_were_closed_serves_and_stops
 Linux: a process may open the files that it needs
     getrlimit(2), RLIMIT_NOFILE | the server goes on accepting | waits
     server/process/test_parent.py::test_a_server_without_free_files_lets_new_connections_wait
