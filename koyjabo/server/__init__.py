@@ -5,10 +5,12 @@ This module imports little, because the standard library must be patched before 
 """
 
 import os
+import sys
 
 
 def serve() -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit status: 0, or 2 for an invalid setting."""
+    _open_standard_streams()
     from .process import parent
 
     if parent.STATE_VARIABLE in os.environ:
@@ -16,3 +18,15 @@ def serve() -> int:
     from koyjabo.server.process.start import start
 
     return start()
+
+
+def _open_standard_streams() -> None:
+    """Replace standard streams that were closed before this process started. Otherwise the next files and sockets would
+    get their descriptors, and receive what the server prints.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # it gets the lowest free descriptor: this one
+            setattr(sys, name, open(descriptor, "w" if descriptor else "r", encoding="utf-8", closefd=False))

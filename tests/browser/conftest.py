@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from bundles import FOLDER, bundled
-from host_pages import HostPages
+from host_pages import served
 from pages import EMAIL, PASSWORD, Device, kept_login
 from support.clients.members import PASSWORD as OF_MEMBERS, Member
 from support.databases.database import SqliteDatabase
@@ -103,13 +101,8 @@ def admin_tab(new_device: NewDevice, session: StorageState) -> Page:
 
 @pytest.fixture(scope="session")
 def other_site() -> Iterator[str]:
-    """The URL of another, real site. Browsers block requests to this machine from pages whose origin is only
-    simulated.
-    """
-    with ThreadingHTTPServer(("127.0.0.1", 0), HostPages) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with served() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

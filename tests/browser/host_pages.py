@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from http.server import BaseHTTPRequestHandler
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -45,6 +48,15 @@ class HostPages(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """The URL of a real site. Browsers block requests to this machine from pages whose origin is only simulated."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), HostPages) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
 
 
 def begin(tab: Page, site: Server, **options: Any) -> None:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 REFUSAL_RESPONSE = (
     b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
-    b"%sX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
+    b"Cache-Control: no-store\r\n%sX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
     b"Referrer-Policy: same-origin\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
     b"Connection: close\r\n%s\r\n%s"
 )
@@ -13,7 +13,7 @@ REFUSAL_RESPONSE = (
 OTHER_PROTOCOL_SENTENCE = b"This port speaks plain HTTP. For HTTPS, put a proxy in front of it.\n"
 OTHER_PROTOCOL_RESPONSE = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n"
-    b"X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n%s"
+    b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n%s"
 ) % (len(OTHER_PROTOCOL_SENTENCE), OTHER_PROTOCOL_SENTENCE)
 """The response to a client of another protocol, such as TLS."""
 

@@ -15,7 +15,9 @@ MIN_WRITE_BYTES = 4096
 WITHOUT_BODY = ("1", "204", "304")
 """Prefixes of the status codes whose responses have no body."""
 
-FAILURE_RESPONSE = b"HTTP/1.1 500 Internal Server Error\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n"
+FAILURE_RESPONSE = (
+    b"HTTP/1.1 500 Internal Server Error\r\nCache-Control: no-store\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n"
+)
 
 SERVER_HEADERS = {"content-length", "connection", "date"}
 """Headers that the server adds unless the application sets them."""

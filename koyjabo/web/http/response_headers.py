@@ -42,6 +42,8 @@ WORKER_PATH = "/sw.js"
 
 VARY, BY_ORIGIN = "Vary", "Origin"
 
+UNCACHED_HEADER = ("Cache-Control", "no-store")
+
 LAST_RESORT_STATUS = "500 Internal Server Error"
 LAST_RESORT = json.dumps({"error": KoyJaboError.sentence, "code": KoyJaboError.code, "details": {}}).encode()
 
@@ -99,11 +101,18 @@ class ResponseHeaders:
         is_over_tls = environ["wsgi.url_scheme"] == "https"
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
-            data, pages = rule.over_tls if is_over_tls else rule.plain
+            given = {name.lower(): value for name, value in headers}
+            caching = given.get("cache-control", "")
+            if not caching:  # a cache would decide itself how long to keep the response
+                headers = [*headers, UNCACHED_HEADER]
+            # Caches that ignore `Vary` send a public response to all sites, so it must not depend on the origin.
+            is_public = caching.startswith("public")
+            fitting = STATIC_RULE if is_public else rule
+            data, pages = fitting.over_tls if is_over_tls else fitting.plain
             added = data
-            if _is_page(headers):
+            if given.get("content-type", "").startswith("text/html"):
                 headers, added = _with_styles(headers, pages)
-            varied = _varying(headers) if allowed else headers
+            varied = _varying(headers) if allowed and not is_public else headers
             return start_response(status, [*varied, *added, (REQUEST_ID, own_id)], *error)
 
         if rule.preflight and environ["REQUEST_METHOD"] == "OPTIONS":
@@ -146,10 +155,3 @@ def _with_styles(headers: Headers, added: Headers) -> tuple[Headers, Headers]:
     styles = "style-src 'self'"
     allowing = [(name, value.replace(styles, f"{styles} {sources}")) for name, value in added]
     return [header for header in headers if header[0] != STYLES_HEADER], allowing
-
-
-def _is_page(headers: Headers) -> bool:
-    for name, value in headers:
-        if name.lower() == "content-type":
-            return value.startswith("text/html")
-    return False

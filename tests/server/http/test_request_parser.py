@@ -155,7 +155,7 @@ def test_a_failed_application_gets_a_500_response_with_the_cors_headers_of_its_o
             ):
                 answer = all_of(ask(head("GET", path, line)))
                 assert answer.startswith(b"HTTP/1.1 500 "), error
-                assert b"\r\nAccess-Control-Allow-Origin: %s\r\n" % named in answer, error
+                assert b"\r\nCache-Control: no-store\r\nAccess-Control-Allow-Origin: %s\r\n" % named in answer, error
 
 
 def test_a_response_that_was_cut_short_is_not_taken_for_whole():

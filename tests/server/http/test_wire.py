@@ -39,7 +39,7 @@ def test_a_client_of_another_protocol_is_refused_at_its_first_byte(connection, s
         with Connection(sqlite_server.port) as other:
             answer = other.send(first).answer("GET")
             assert (answer.status, answer.headers["Content-Type"]) == (400, "text/plain"), first[:8]
-            assert b"plain HTTP" in answer.body
+            assert (b"plain HTTP" in answer.body, answer.headers["Cache-Control"]) == (True, "no-store")
             assert other.is_closed()
     assert connection.ask("GET", "/healthz").status == 200
     assert connection.send(hello).answer("GET").status == 400

@@ -15,6 +15,7 @@ from support.clients.websocket import WebSocket
 from support.databases.database import SqliteDatabase
 from support.faults.failing_programs import PATIENT, SERVE, written
 from support.programs.forking import Program, start_anew
+from support.programs.ports import free_port, is_taken
 from support.programs.processes import assert_none_is_left, environment, is_gone, wait_until
 from support.servers.server import START_S, Server
 
@@ -29,6 +30,8 @@ sleep 0.5 &
 exec "$0" wsgi.py > >(sed -u "/is serving/q") 2>&1
 """
 """The log's reader ends after the line with the address. The server has a child that it did not start."""
+
+WITHOUT_STREAMS = 'exec "$0" wsgi.py <&- >&-'
 
 SLOW_BIRTH = f"""
 import os, time
@@ -51,6 +54,16 @@ def shell_server(sqlite_database, tmp_path):
     server = ShellServer(sqlite_database, tmp_path)
     yield server
     server.kill()
+
+
+@pytest.mark.honest_start
+def test_a_server_whose_standard_streams_were_closed_serves_and_stops(shell_server):
+    shell_server.script, shell_server.port = WITHOUT_STREAMS, free_port()
+    shell_server.settings["PORT"] = shell_server.port
+    shell_server.launch()
+    wait_until(lambda: is_taken(shell_server.port), "it listens", START_S)
+    assert shell_server.register("ayesha").ordinal == 1
+    assert (shell_server.stop().status, "Traceback" in shell_server.log) == (0, False)
 
 
 @pytest.mark.honest_start

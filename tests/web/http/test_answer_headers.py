@@ -37,9 +37,9 @@ KINDS = {
 
 
 def assert_secure(answer, is_frame: bool = False) -> None:
-    """Assert the security headers. Other sites may show frames (test_frame.py)."""
+    """Assert the security headers, and a word for caches. Other sites may show frames (test_frame.py)."""
     headers = answer.headers
-    for name in ("X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy"):
+    for name in ("X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy", "Cache-Control"):
         assert len(headers.getlist(name)) == 1, name
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers.getlist("X-Frame-Options") == ([] if is_frame else ["DENY"])
@@ -54,14 +54,14 @@ def assert_secure(answer, is_frame: bool = False) -> None:
     assert "Server" not in headers
 
 
-def test_a_response_of_any_kind_has_the_security_headers(site):
+def test_a_response_of_any_kind_has_the_headers_for_security_and_caches(site):
     for kind, (method, path, headers, status) in KINDS.items():
         answer = site.client.open(path, method=method, headers=headers)
         assert answer.status_code == status, kind
         assert_secure(answer)
 
 
-def test_every_route_has_the_security_headers_and_no_personal_page_is_cached(site, cast):
+def test_every_route_has_the_headers_for_security_and_caches_and_no_personal_page_is_cached(site, cast):
     boss, pages = Reader(site).log_in("site_admin"), []
     for rule in rules(site).values():
         if rule.endpoint in SOCKETS:

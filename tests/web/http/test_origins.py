@@ -24,8 +24,6 @@ CALLS = [
     ("GET", "/koyjabo.gif", 200),
     ("GET", "/healthz", 200),
     ("GET", "/embed?value=total", 200),
-    ("GET", "/static/js/koyjabo.js", 200),
-    ("GET", "/robots.txt", 200),
     ("GET", "/socket.io/?EIO=4&transport=nothing", 400),
     ("OPTIONS", "/api/visitor/register", 204),
     ("OPTIONS", "/api/communities/some/stream", 204),
@@ -113,6 +111,28 @@ def test_a_login_form_is_refused_where_the_browser_would_drop_the_cookies(site, 
     assert secure.status_code == 422
 
 
+def test_a_public_file_has_the_same_headers_for_every_origin(site, cast):
+    """Some caches ignore `Vary: Origin` and send all sites what the first one received."""
+    community, public = cast.kept_community(), set()
+    allow(site, APP)
+    for rule in rules(site).values():
+        if "GET" not in rule.methods or rule.endpoint in SOCKETS:
+            continue
+        path = path_of(site, cast, rule, community)
+        named = ask(site, "GET", path, **OF_OTHERS)
+        if "public" in named.headers["Cache-Control"]:
+            public.add(rule.endpoint)
+            tag = named.headers["ETag"]
+            for headers in ({}, {"If-None-Match": tag}):
+                one, other = (ask(site, "GET", path, origin, **headers).headers for origin in (APP, ELSEWHERE))
+                assert cors(one) == cors(other) == ("*", None), path
+                assert not (varies(one) | varies(other)) & {"Origin", "Cookie"}, path
+                assert "Set-Cookie" not in one, path
+    assert public == {f"static_files.{name}" for name in ("unversioned", "robots")} | {
+        f"look.{name}" for name in ("vector_icon", "pixel_icon", "share_picture")
+    }
+
+
 def test_pages_with_form_tokens_allow_no_origin(site):
     allow(site, APP)
     for path in OWN_PAGES:
@@ -148,6 +168,7 @@ def test_a_stream_and_a_poll_and_a_refused_header_allow_an_allowed_origin(sqlite
             too_much = head("GET", "/api/stats", f"Origin: {origin}", f"X-Much: {'x' * 70_000}")
             answer = connection.send(too_much).answer()
             assert (answer.status, cors(answer.headers)) == (431, expected)
+            assert answer.headers["Cache-Control"] == "no-store"
             assert "Origin" in varies(answer.headers)
 
 
