@@ -70,7 +70,7 @@ export function stream(koyjabo, socket, visit, signal, hear, listens, query) {
       try {
         // EasyPrivacy blocks all beacons to other sites. Firefox before version 133 has only these.
         if (!("keepalive" in Request.prototype) && navigator.sendBeacon?.(url, body)) return true;
-        fetch(url, { method: "POST", body, keepalive: true }).catch(() => {});
+        fetch(url, { method: "POST", body, headers: visit.headers, keepalive: true }).catch(() => {});
         return true;
       } catch {
         return false; // the browser forbids it
