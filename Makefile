@@ -87,12 +87,14 @@ audit: $(VENV)/dev $(VENV)/node  ## check the locked dependencies for known vuln
 	@$(WITH_NODE) npm --prefix $(REACT) audit --omit=dev
 
 # The headless shell needs half the CPU time. Without it, the full browser works as well.
-tools:  ## install programs that some tests need (Debian): Chromium, Firefox, WebKit, nginx, Caddy, Apache with ModSecurity, HAProxy, systemd, PgBouncer, Redis, Prometheus, libfaketime
+tools:  ## install programs that some tests need (Debian): Chromium, Firefox, WebKit, nginx, Caddy, Apache, ModSecurity, HAProxy, systemd, PgBouncer, Redis, Prometheus, libfaketime, mmdebstrap
 	@has() { command -v "$$1" || [ -x "/usr/sbin/$$1" ]; }; \
 	packages=; need() { has "$$1" >/dev/null || packages="$$packages $$2"; }; \
 	fc-list :lang=bn 2>/dev/null | grep -q . || packages="fontconfig fonts-dejavu-core fonts-lohit-beng-bengali"; \
-	need nginx nginx-light; need caddy caddy; need apache2 apache2; [ -e /usr/share/modsecurity-crs/owasp-crs.load ] && [ -e /usr/lib/apache2/modules/mod_security2.so ] || packages="$$packages libapache2-mod-security2 modsecurity-crs"; need haproxy haproxy; need systemd-analyze systemd; need pgbouncer pgbouncer; \
-	need redis-sentinel "redis-server redis-sentinel"; need promtool prometheus; need faketime faketime; \
+	need nginx nginx-light; need caddy caddy; need apache2 apache2; \
+	[ -e /usr/share/modsecurity-crs/owasp-crs.load ] || packages="$$packages libapache2-mod-security2 modsecurity-crs"; \
+	need haproxy haproxy; need systemd-analyze systemd; need pgbouncer pgbouncer; \
+	need redis-server redis-server; need mmdebstrap mmdebstrap; need promtool prometheus; need faketime faketime; \
 	need firefox-esr firefox-esr; need WebKitWebDriver webkit2gtk-driver; need Xvfb xvfb; \
 	has chromium-headless-shell >/dev/null || has chromium >/dev/null || chromium=chromium-headless-shell; \
 	[ -z "$$packages$$chromium" ] || $$([ "$$(id -u)" = 0 ] || echo sudo) sh -c "apt-get update -q && \
@@ -128,6 +130,7 @@ lock: $(VENV)/dev  ## upgrade the dependencies and lock them, with hashes
 	@$(COMPILE) -c requirements.txt pyproject.toml --group dev -o requirements/dev.txt
 	@$(COMPILE) --group clients -o $(LIBRARIES)/requirements.txt
 	@for group in build node uv; do $(COMPILE) -c requirements/dev.txt --group $$group -o requirements/$$group.txt || exit; done
+	@$(BIN)/python tools/wheels.py  # for each machine and Python that the project runs on
 
 # The owner of a tag can move it. A digest cannot change.
 images:  ## pin the Docker images to the current digests of their tags (needs Docker)

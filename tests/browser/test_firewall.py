@@ -21,7 +21,7 @@ from koyjabo.web.forms.sent_form import SECRET_LABELS, TEXT_FIELDS
 
 pytestmark = pytest.mark.long(
     proved_by="clients/test_modules.py::"
-    "test_what_another_program_responds_in_place_of_the_server_loses_no_visit_event_or_number"
+    "test_a_response_of_another_program_in_the_servers_place_loses_no_visit_event_or_number"
 )
 
 HEARTBEAT = ("/api/visitor/heartbeat", "application/json")

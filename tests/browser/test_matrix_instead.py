@@ -24,7 +24,7 @@ numbers = count()
 
 
 class Way:
-    """A page of another site, and what stands between it and the server. Surfaces are methods."""
+    """A page of another site, and the program between it and the server. Surfaces are methods."""
 
     def __init__(self, page, site, other_site: str, cell: Cell) -> None:
         self.page, self.site, self.cell, self.portal = page, site, cell, f"{other_site}portal"

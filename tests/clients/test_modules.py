@@ -35,7 +35,7 @@ def test_the_entries_of_a_queue_wait_and_are_sent_once_in_order():
     run_module("queue")
 
 
-def test_what_another_program_responds_in_place_of_the_server_loses_no_visit_event_or_number():
+def test_a_response_of_another_program_in_the_servers_place_loses_no_visit_event_or_number():
     run_module("instead")
 
 

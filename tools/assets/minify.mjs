@@ -57,9 +57,9 @@ async function built(name) {
   return Buffer.from(outputFiles[0].contents);
 }
 
-/** Scripts in before/ are served beside the others. */
-const beside = {
-  name: "beside",
+/** Scripts in before/ are served as if they were in the folder above. */
+const served = {
+  name: "served",
   setup: ({ onResolve }) =>
     onResolve({ filter: /^\.\/koyjabo-/ }, ({ path, resolveDir }) => (resolveDir.endsWith("before") ? { path: resolve(STATIC, "counting", path) } : null)),
 };
@@ -67,7 +67,7 @@ const beside = {
 /** The modules that each of our scripts imports when it loads, nearest first. */
 async function graph() {
   const entryPoints = sources.filter((name) => isOurs(name) && extname(name) === ".js").map((name) => join(STATIC, name));
-  const { metafile } = await build({ ...OPTIONS, entryPoints, outdir: TARGET, metafile: true, plugins: [beside] });
+  const { metafile } = await build({ ...OPTIONS, entryPoints, outdir: TARGET, metafile: true, plugins: [served] });
   const importsOf = (name) => metafile.inputs[join(STATIC, name)].imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => relative(STATIC, path));
   return (name, whole = () => false) => {
     const modules = new Set([name]); // grows during the loop

@@ -25,6 +25,10 @@ def patch() -> None:
         from eventlet import hubs, patcher
     hubs.use_hub("selects")  # patching creates a hub, and processes forked from this one must not share an epoll object
     patcher.original("selectors")  # left unpatched for EVENTLET_HUB=asyncio, whose hub is created later
+    if unused := sys.modules.get(
+        "_py_warnings"
+    ):  # Python 3.14: `warnings` has its lock from C, and eventlet reports this
+        vars(unused)["_lock"] = vars(warnings)["_lock"]
     # Real threads use the database and open files. A patched `os.open` would create an event loop in each of them.
     eventlet.monkey_patch(psycopg=False, os=False)
     threading = patcher.original("threading")

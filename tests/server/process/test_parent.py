@@ -18,6 +18,7 @@ from support.programs.processes import assert_none_is_left, environment, is_gone
 from support.servers.server import START_S, Server
 
 from koyjabo.server.process import parent
+from koyjabo.server.process.worker import RESERVED_FILES
 
 FILES = 90
 UNREAD_LOG_WITH_FEW_FILES_AND_A_CHILD = f"""
@@ -51,7 +52,7 @@ def shell_server(sqlite_database, tmp_path):
 
 
 @pytest.mark.honest_start
-def test_a_server_without_free_files_lets_new_connections_wait(shell_server):
+def test_a_server_without_free_files_lets_new_connections_wait_and_leaves_pages_half_of_the_files(shell_server):
     shell_server.script = UNREAD_LOG_WITH_FEW_FILES_AND_A_CHILD
     shell_server.launch().wait_until_serving()
     wait_until(lambda: len(shell_server.workers()) == 1, "the child and the reader are gone")
@@ -62,6 +63,7 @@ def test_a_server_without_free_files_lets_new_connections_wait(shell_server):
         assert shell_server.get("/healthz").ok  # arrived after them
     assert shell_server.register("ayesha").ordinal == 1
     assert shell_server.worker_pids() == workers
+    assert f"max_connections wanted=20000 allowed={(FILES - RESERVED_FILES) // 2}" in shell_server.log
     assert shell_server.stop().status == 0
 
 

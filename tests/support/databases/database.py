@@ -41,7 +41,7 @@ IN_MEMORY = "dynamic_shared_memory_type = mmap\n"
 NOT_DURABLE = "".join(f"{name} = off\n" for name in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"))
 """Turns off durability, and maintenance for databases that live longer."""
 
-INITDB = ("-A", "trust", "-U", "postgres", "-E", "utf8", "--no-sync")
+INITDB = ("-A", "trust", "-U", "postgres", "-E", "utf8", "--locale=C.UTF-8", "--no-sync")  # the user's may be missing
 START_LIMIT_S = 120
 """Limit for a start on a busy machine. It usually takes 0.2 s."""
 
