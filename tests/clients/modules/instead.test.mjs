@@ -78,6 +78,7 @@ test("what no server has responded to is tried after 30 s, then ever later up to
 
 test("the type that the server has responded to is used for a day, also when the page is left", async () => {
   page.answer = () => page.requests.at(-1).isJson || !page.requests.at(-1).body ? undefined : html(403);
+  page.sockets.isRefused = true; // so that it sends heartbeats
   const koyjabo = await open(KoyJabo);
   await pass(3_000);
   assert.deepEqual([koyjabo.isCounted, page.requests.filter(({ path }) => path === VISIT).map(({ isJson }) => !!isJson)], [true, [false, true]]);
@@ -88,6 +89,7 @@ test("the type that the server has responded to is used for a day, also when the
   koyjabo.stop();
   await pass(1);
   assert.deepEqual(page.requests.filter(({ path }) => path === "api/events").map(({ isJson }) => !!isJson), [true, true]);
+  assert.ok(page.requests.some(({ path }) => /heartbeat/.test(path)) && page.requests.every(({ path, isJson }) => isJson || !/heartbeat/.test(path)));
   load();
   tick(DAY_MS);
   for (const key of Object.keys(sessionStorage)) delete sessionStorage[key];

@@ -56,7 +56,7 @@ class FakeStream extends FakeSocket {
 }
 
 /** Everything that the page has sent and opened. */
-export const page = { sockets: [], streams: [], requests: [], events: [], console: messages, total: 4000, answer: undefined };
+export const page = { sockets: [], streams: [], requests: [], events: [], console: messages, total: 4000, answer: undefined, protocol: "" };
 
 let nowMs = START_MS, lastTimer = 0;
 /** @type {Map<number, {atMs: number, call: Function, everyMs?: number}>} */
@@ -104,7 +104,7 @@ const globals = {
   history: {},
   localStorage: {},
   sessionStorage: {},
-  performance: { timeOrigin: START_MS, now: () => nowMs - START_MS },
+  performance: { timeOrigin: START_MS, now: () => nowMs - START_MS, getEntriesByType: () => [{ name: `${BASE}api/stats`, nextHopProtocol: page.protocol }] },
   parent: globalThis,
   self: globalThis,
   navigator: { userAgent: "a browser of the tests", webdriver: true, sendBeacon: () => true },
