@@ -12,7 +12,7 @@ const SILENCE_MS = 45_000;
 const HEARTBEAT_MS = 50_000; // the server bridges 60 s
 const SOCKET_AGAIN_MS = 300_000;
 const LOCK_AGAIN_MS = 2_000; // as the stats are polled
-const OVERDUE_MS = 9_900; // the client waits for 10 s for the stats
+const OVERDUE_MS = 10_000;
 
 /**
  * Replace `socket` with an EventSource that Line reopens. If left to the browser, EventSources reconnect in all pages
@@ -90,7 +90,10 @@ export function stream(koyjabo, socket, visit, signal, hear, listens, query) {
       if (release || source.isTested || isMultiplexed()) return;
       source.isTested = true;
       const late = new Promise((then) => setTimeout(then, OVERDUE_MS, "late"));
-      if ((await Promise.race([koyjabo.refresh(), late])) === "late" && source === this.source && events === before) this.end();
+      const answer = await Promise.race([fetch(new URL("api/stats", base)).catch(() => ""), late]);
+      if (answer !== "late" || source !== this.source) return;
+      if (events === before) this.end();
+      source.isTested = false; // the next event tests it again
     }
 
     /** A dead stream is as silent as an idle one. It is dead if the server has counted a visit but not sent it. */
