@@ -25,3 +25,8 @@ await build({
   target: "es2022",
   charset: "utf8",
 });
+for (const part of ["queue", "pages"]) {
+  // With a copy of what it shares with the client: otherwise bundlers would make a file of that, which pages load first.
+  const path = join(dist, modules.find((name) => name.startsWith(`koyjabo-${part}.`)));
+  await build({ entryPoints: [path], outfile: path, allowOverwrite: true, bundle: true, format: "esm", target: "es2022", charset: "utf8" });
+}

@@ -149,10 +149,9 @@ def test_a_visit_without_a_response_is_sent_again_under_the_same_id(page, device
     before, sent = site.stats().total, sent_by(page, "register")
     page.route(REGISTER, lose, times=1)
     visit(page)
-    wait_for(page, lambda: any(line.startswith("❌ Error registering visit:") for line in device.console), "an error")
     line_says(page, "Live")
     wait_for(page, lambda: REGISTERED in device.console, "it is registered")
-    assert len({body["visitId"] for body in sent}) == 1
+    assert [body["visitId"] for body in sent] == [sent[0]["visitId"]] * 2
     assert site.stats().total == before + 1
 
 

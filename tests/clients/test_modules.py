@@ -35,6 +35,10 @@ def test_the_entries_of_a_queue_wait_and_are_sent_once_in_order():
     run_module("queue")
 
 
+def test_a_response_of_another_program_in_the_servers_place_loses_no_visit_event_or_number():
+    run_module("instead")
+
+
 def test_a_client_stops_and_starts_again():
     run_module("restart")
 

@@ -10,7 +10,6 @@ import { build } from "esbuild";
 const STATIC = "koyjabo/static";
 const TARGET = join(STATIC, "min");
 const TEXTS = [".js", ".css", ".svg", ".json"];
-const CLIENT = "counting/koyjabo-client.2.js";
 const ELEMENT = "counting/koyjabo-count.js";
 const CLASSIC = "counting/koyjabo-count.all.js";
 const INLINE = "home/pages/home.css";
@@ -19,7 +18,8 @@ const OPTIONS = { bundle: true, minify: true, format: "esm", charset: "utf8", ta
 // What other sites load, for the oldest browsers of docs/client.md.
 const EMBEDDED = /^counting\/(before\/|client\/|koyjabo)/, FLOOR = ["chrome91", "firefox90", "safari15"];
 
-const isBundle = (name) => name === CLIENT || name.split("/").at(-2) === "pages";
+const PARTS = /^counting\/koyjabo-(client|queue|pages)\.\d+\.js$/; // import modules of client/
+const isBundle = (name) => PARTS.test(name) || name.split("/").at(-2) === "pages";
 const isOurs = (name) => [".js", ".css"].includes(extname(name)) && !name.startsWith("vendor/");
 
 /** Replaces the module that knows the server, because a classic script has no `import.meta`. */
@@ -57,14 +57,21 @@ async function built(name) {
   return Buffer.from(outputFiles[0].contents);
 }
 
+/** Scripts in before/ are served as if they were in the folder above. */
+const served = {
+  name: "served",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^\.\/koyjabo-/ }, ({ path, resolveDir }) => (resolveDir.endsWith("before") ? { path: resolve(STATIC, "counting", path) } : null)),
+};
+
 /** The modules that each of our scripts imports when it loads, nearest first. */
 async function graph() {
   const entryPoints = sources.filter((name) => isOurs(name) && extname(name) === ".js").map((name) => join(STATIC, name));
-  const { metafile } = await build({ ...OPTIONS, entryPoints, outdir: TARGET, metafile: true });
+  const { metafile } = await build({ ...OPTIONS, entryPoints, outdir: TARGET, metafile: true, plugins: [served] });
   const importsOf = (name) => metafile.inputs[join(STATIC, name)].imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => relative(STATIC, path));
-  return (name, whole = []) => {
+  return (name, whole = () => false) => {
     const modules = new Set([name]); // grows during the loop
-    for (const module of modules) if (!whole.includes(module)) for (const imported of importsOf(module)) modules.add(imported);
+    for (const module of modules) if (!whole(module)) for (const imported of importsOf(module)) modules.add(imported);
     return [...modules].slice(1);
   };
 }
@@ -92,7 +99,7 @@ const manifest = {
   version,
   sources: digestOf(new Map(sources.map((name) => [name, readFileSync(join(STATIC, name))]))),
   names: sources,
-  preloads: Object.fromEntries(scripts.filter((name) => !isBundle(name)).map((name) => [name, modulesOf(name, [CLIENT])])),
+  preloads: Object.fromEntries(scripts.filter((name) => !isBundle(name)).map((name) => [name, modulesOf(name, (module) => PARTS.test(module))])),
   bundled: Object.fromEntries(scripts.filter((name) => isBundle(name)).map((name) => [name, modulesOf(name)])),
   inline: { [INLINE]: inlined(contents.get(INLINE), version) },
 };

@@ -3,6 +3,8 @@
 import json
 from http import HTTPStatus
 
+from koyjabo.base.core.status_codes import code_of
+
 REFUSAL_RESPONSE = (
     b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
     b"Cache-Control: no-store\r\n%sX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
@@ -31,6 +33,6 @@ class Refused(Exception):
     def response(self, cors: bytes = ALLOW_ANY_ORIGIN) -> bytes:
         """The response. `cors` has the headers that let a page read it."""
         sentence = f"This request cannot be handled: {self}."
-        body = json.dumps({"error": sentence, "code": self.status.name.lower(), "details": {}}).encode()
+        body = json.dumps({"error": sentence, "code": code_of(self.status), "details": {}}).encode()
         retry_after = RETRY_HEADERS.get(self.status, b"")
         return REFUSAL_RESPONSE % (self.status, self.status.phrase.encode(), len(body), cors, retry_after, body)

@@ -8,7 +8,7 @@ import { Line } from "./client/line.js";
 import { origin } from "./client/origin.js";
 import { FRESH_AT_LOAD_MS, FRESH_MS, on, onReturn, persistently, Poll, POLL_MS } from "./client/requests.js";
 import { shared } from "./client/shared.js";
-import { isNewer } from "./client/stats.js";
+import { isNewer, isStats } from "./client/stats.js";
 import { doNotCount, isId, isNotCounted, keep, local, parsed, session } from "./client/storage.js";
 import { deliver, queue, waiting } from "./client/unsent.js";
 import { Visit } from "./client/visit.js";
@@ -281,8 +281,10 @@ export class KoyJabo {
     this.#contactMs = Date.now();
     return (this.#asking ??= this.#polls.get("api/stats", this.#visit.base)
       .then(async (response) => {
-        if (response.ok) this.#accept(await response.json());
-        return response.ok;
+        const stats = response.ok && (await response.json());
+        if (!isStats(stats)) return false;
+        this.#accept(stats);
+        return true;
       })
       .catch(() => false)
       .finally(() => (this.#asking = null)));

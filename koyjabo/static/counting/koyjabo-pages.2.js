@@ -6,6 +6,8 @@
  * @typedef {(pages: PageNumber[]) => void} PagesListener
  */
 
+import { isOwnError } from "./client/posting.js";
+
 const MAX_PATHS = 100; // in a message or request
 const MAX_LENGTH = 512; // of an encoded path
 const MAX_QUERY = 6_000; // the server accepts request lines of 8 KB
@@ -69,11 +71,12 @@ export function pagesOf(koyjabo, { socket, stream, base, requests, isNewer, shar
 
   /** @param {{pages: PageNumber[], epoch: string, revision: number}} values */
   function accept({ pages, epoch, revision }) {
-    isOn = true;
+    if (!epoch) return; // another program has responded
     for (const page of pages) {
       const value = { page, epoch, revision };
       if (isNewer(value, known[page.path])) known[page.path] = value;
     }
+    isOn = true;
     changes.dispatchEvent(new Event("change"));
   }
 
@@ -117,9 +120,10 @@ export function pagesOf(koyjabo, { socket, stream, base, requests, isNewer, shar
       // A long list is requested whole until all numbers are known, and then part by part.
       for (let left = parts.length; left--; ) {
         const response = await requests.get(`api/pages?${parts[turn++ % parts.length]}`, base);
-        if (response.status === 404) isOn = false;
+        const body = await response.json();
+        if (response.status === 404 && isOwnError(body)) isOn = false;
         if (!response.ok) break;
-        accept(await response.json());
+        accept(body);
         if (paths.every((path) => known[path])) break;
       }
     } catch {

@@ -8,6 +8,7 @@
  * @property {string} url
  * @property {string} [visit]  the id of the event's visit
  * @property {any} body  the request body: a visit, or one event of a visitor
+ * @property {number} [since]  when another program first responded to both content types, ms since 1970
  *
  * @typedef {object} Visit
  * @property {URL} base  the server's URL
@@ -18,13 +19,16 @@
  * @property {boolean} isRegistered
  */
 
+import { headersFor, post } from "./client/posting.js";
+
 const MAX_WAITED_MS = 365 * 86_400_000; // the server ignores longer ones
 const PAUSE_MS = 1_000; // so that events that happen together are sent together
 const MAX_PROPERTIES = 10;
 const NAME = /^[a-z]\w{0,63}$/i;
 const REST_MS = 30_000;
+const LONGEST_REST_MS = 300_000;
+const MAX_ODD_MS = 7 * 86_400_000; // how long other programs may respond to an entry while the server responds to others
 const SILENT_MS = 3_000; // a database without an answer
-const ANSWER_LIMIT_MS = 10_000;
 const MOST = 50;
 const MAX_BYTES = 12_000; // of the 16 KB that the server accepts
 // Prefix of keys in localStorage. Each value is a page's note, or "0" for an entry in this queue.
@@ -43,8 +47,17 @@ let isSilent = false; // the database is not asked again
 /** Whether the database has answered. */
 export let isRead = false;
 
-let timer = 0, storing = 0;
-let isDelayed = false; // a server has asked us to wait
+let timer = 0, timerMs = 0, storing = 0;
+let splitMs = 0; // when the events of a request without a response of the server may be sent one by one
+/**
+ * What is not sent before `untilMs`, by the host of a server, the URL of its events, the id of an entry, or `oddOnes`:
+ * `isAsked` if the server asks so, otherwise after `turns` failures.
+ * @type {Map<string | undefined, {untilMs: number, lastMs?: number, turns: number, isAsked: boolean}>}
+ */
+const rests = new Map();
+/** @type {Set<string>} */
+const responded = new Set(); // hosts whose server has responded to this page
+const now = () => performance.now();
 let isClosed = false; // see `close`
 
 /** @param {string} id */
@@ -147,7 +160,7 @@ async function all() {
 
 /** Remove settled entries. @param {Entry[]} entries */
 async function forget(...entries) {
-  for (const { id } of entries) unnoted.delete(key(id)), delete area[key(id)];
+  for (const { id } of entries) unnoted.delete(key(id)), rests.delete(id), delete area[key(id)];
   await stored((kept) => entries.forEach(({ id }) => kept.delete(id))).catch(() => {});
 }
 
@@ -165,11 +178,16 @@ const json = (value) => JSON.stringify(value, /** @this {any} */ function (name,
  * @param {Entry[]} entries
  */
 function first(entries, most = MOST) {
-  const [{ visit, body }] = entries;
+  const [{ visit, body, since }] = entries;
   let end = 0, room = MAX_BYTES;
   do room -= new Blob([json(entries[end].body)]).size;
-  while (++end < most && visit && entries[end]?.visit === visit && entries[end].body.anonymous === body.anonymous && room > 0);
+  while (++end < most && visit && !since && isNext(entries[end]) && room > 0);
   return entries.slice(0, end);
+
+  /** @param {Entry | undefined} entry */
+  function isNext(entry) {
+    return entry?.visit === visit && !entry?.since && entry?.body.anonymous === body.anonymous;
+  }
 }
 
 /**
@@ -190,47 +208,129 @@ function written(entries) {
   return json({ ...body, ...more });
 }
 
-/** @param {Entry[]} entries  @param {AbortSignal} [signal] */
-const post = async (entries, signal) => fetch(entries[0].url, { method: "POST", body: written(entries), keepalive: true, signal });
+/**
+ * Send nothing of a server, or of one of its keys, for a while.
+ * @param {string} host  @param {string} [name]  its key
+ * @param {number | false} [ms]  without it, longer after each failure
+ * @param {number} [more]  how many content types have failed
+ */
+function rest(host, name = host, ms = 0, isAsked = false, more = 1) {
+  const { lastMs = rests.get(host)?.lastMs ?? REST_MS / 2, turns = 0 } = rests.get(name) ?? {};
+  const nextMs = ms || Math.min(2 * lastMs, LONGEST_REST_MS);
+  rests.set(name, { untilMs: now() + nextMs, lastMs: ms ? undefined : nextMs, turns: turns + more, isAsked });
+}
+
+/** The key of all entries for a server that only other programs have responded to. @param {string} host */
+const oddOnes = (host) => `odd ${host}`;
+
+/** When an entry may be sent, by `now()`. @param {Entry} entry */
+function dueMs({ id, url, visit, since }) {
+  const { host } = new URL(url);
+  return Math.max(0, ...[host, url, id, visit, since && oddOnes(host)].map((name) => rests.get(/** @type {string} */ (name))?.untilMs ?? 0));
+}
 
 /**
- * @param {Entry[]} entries  @returns {Promise<number | void>}  ms to wait; 0 if they are counted; undefined if one of
- *   them never will be
+ * Entries in the order of their ids. Those that only other programs have responded to, and the events of such visits, are
+ * last, so that they hold back nothing, and the one that was tried longest ago is first among them.
+ * @param {Entry[]} entries
  */
-async function send(entries) {
-  const [{ body }, another] = entries;
-  try {
-    const answer = await post(entries, AbortSignal.timeout?.(ANSWER_LIMIT_MS));
-    // A response that is not JSON comes from a proxy or a captive portal, not from the server.
-    const { error } = await answer.json();
-    isDelayed = answer.status > 499 || answer.status === 429;
-    if (isDelayed) return /** @type {any} */ (answer.headers.get("Retry-After")) * 1000 || REST_MS;
-    if (answer.ok) return 0;
-    if (!another) /** @type {any} */ (globalThis).koyjaboShared?.lines?.dropped(error, body);
-  } catch {
-    return REST_MS;
+function inTurn(entries) {
+  const odd = new Set(entries.filter(({ since }) => since).map(({ id }) => id));
+  const turn = (/** @type {string} */ id) => (odd.has(id) ? 1 + (rests.get(id)?.untilMs ?? 0) : 0);
+  const place = (/** @type {Entry} */ { id, visit = id }) => Math.max(turn(id), turn(visit));
+  return [...entries].sort((one, other) => place(one) - place(other));
+}
+
+/** Store that only another program has responded to an entry. @param {Entry} entry */
+async function mark(entry) {
+  if (entry.since) return;
+  entry.since = Date.now();
+  if (area[key(entry.id)]?.[1]) keep(entry); // the database does not answer
+  else await stored((kept) => kept.put(entry)).catch(() => {});
+}
+
+/** @param {string} error  @param {Entry} entry */
+const drop = (error, { body }) => /** @type {any} */ (globalThis).koyjaboShared?.lines?.dropped(error, body);
+
+/**
+ * Send entries in one request.
+ * @param {Entry[]} entries  @param {Set<string>} heard  hosts whose server has responded just now, or whose entries are
+ *   sent one by one
+ * @returns {Promise<"settled" | "dropped" | "waiting" | "one by one">}  dropped ones will never be counted
+ */
+async function send(entries, heard) {
+  const [entry, another] = entries, { id, url, since } = entry, { host } = new URL(url);
+  const turn = rests.get(id)?.turns ?? (since ? 0 : undefined);
+  const { isSettled, restMs, isOdd, body, status } = await post(url, written(entries), area, turn);
+  if (isSettled) {
+    responded.add(host);
+    heard.add(host);
+    for (const name of [host, oddOnes(host)]) rests.delete(name);
   }
+  if (isSettled && status === 200) return "settled";
+  if (isSettled && another) return "one by one"; // to find the bad entry
+  if (isSettled) {
+    drop(body.error, entry);
+    return "dropped";
+  }
+  if (restMs) rest(host, entry.visit ? url : host, restMs, true);
+  else if (body || !(isOdd || status)) rest(host, host, !status && REST_MS);
+  else {
+    const isWhole = turn == null && isOdd; // both types were sent
+    rest(host, id, 0, false, isWhole ? 2 : 1);
+    if (!another && (isWhole || turn)) return odd(entry, heard);
+    if (!(isWhole || turn)) heard.has(host) || rest(host); // the other type is next
+    else if (splitMs <= now()) {
+      splitMs = now() + LONGEST_REST_MS;
+      rests.delete(id);
+      heard.add(host);
+      return "one by one";
+    } else rest(host, heard.has(host) ? entry.visit : host);
+  }
+  return "waiting";
+}
+
+/**
+ * Only another program has responded to an entry, in both content types.
+ * @param {Entry} entry  @param {Set<string>} heard  see `send`
+ */
+async function odd(entry, heard) {
+  const { host } = new URL(entry.url);
+  if (!heard.has(host)) rest(host, entry.since ? oddOnes(host) : host);
+  await mark(entry);
+  if (!responded.has(host) || Date.now() - /** @type {number} */ (entry.since) < MAX_ODD_MS) return "waiting";
+  drop("Only other programs have responded for 7 days", entry);
+  return "dropped";
 }
 
 /** @returns {Promise<number>}  ms until the next try; 0 if nothing is waiting */
 async function sendAll() {
-  /** @type {Record<string, number | void>} */
-  const rests = {}; // ms to wait, by server and kind of entry; 0 for visits that were dropped
-  for (let waiting = await all(), most = MOST; waiting[0] && !isClosed; ) {
-    const some = first(waiting, most), [{ id, url, visit }, another] = some, { host } = new URL(url), what = visit ? url : host;
-    // The events of a dropped visit are dropped as well.
-    const restMs = rests[host] ?? rests[what] ?? rests[/** @type {any} */ (visit)] ?? await send(some);
-    if (restMs === undefined && another) {
-      most = 1; // send one at a time, to find the bad entry
+  /** @type {Set<string>} */
+  const heard = new Set();
+  const dropped = new Set(); // visits, whose events are dropped as well
+  let waiting = inTurn(await all()), most = MOST;
+  const open = new Set(waiting.filter(({ visit }) => !visit).map(({ id }) => id));
+  /** @type {Entry[]} */
+  const left = [];
+  while (waiting[0] && !isClosed) {
+    const some = first(waiting, most), [entry] = some, { id, visit } = entry;
+    const isHeld = open.has(/** @type {any} */ (visit)) || dueMs(entry) > now(); // an event's visit has to be registered before it
+    const outcome = dropped.has(visit) ? "dropped" : isHeld ? "waiting" : await send(some, heard);
+    if (outcome === "one by one") {
+      most = 1;
       continue;
     }
     waiting = waiting.slice(some.length);
-    if (restMs) rests[what] = restMs; // an event's visit has to be registered before it
-    else await forget(...some);
-    if (restMs === undefined) rests[id] = 0;
+    if (outcome === "waiting") left.push(...some);
+    else {
+      await forget(...some);
+      open.delete(id);
+    }
+    if (outcome === "dropped") dropped.add(id);
   }
   dispatchEvent(new Event("koyjaboWaiting"));
-  return Math.max(0, .../** @type {number[]} */ (Object.values(rests)));
+  const due = left.filter(({ visit }) => !open.has(/** @type {any} */ (visit))).map(dueMs);
+  return due.length ? Math.max(1, Math.min(...due) - now()) : 0;
 }
 
 /** @returns {Promise<number>}  see `sendAll` */
@@ -258,22 +358,26 @@ export function keep(entry) {
 /** Send the waiting entries until none are left. */
 export async function deliver() {
   timer = 0;
-  isDelayed = false;
   const restMs = await drain();
-  timer ||= restMs && setTimeout(deliver, restMs);
+  if (restMs) later(restMs);
 }
 
 /**
- * Flush the queue now, or after `ms` if no flush is scheduled.
- * @param {number} [ms]  @param {any} [notes]  see `eventsOf`
+ * Send what waits, after `ms` or now; then also what has failed.
+ * @param {number | false} [ms]  @param {any} [notes]  see `eventsOf`
+ * @param {string} [host]  of a server that has not settled an entry, which waits for `ms`, as the server asks, or as after
+ *   a failure
  */
-export function later(ms, notes = area) {
+export function later(ms, notes = area, host = "") {
   area = notes;
   if (isClosed) return;
-  if (ms && timer) return store();
-  isDelayed = !!ms;
+  if (host) rest(host, host, ms, !!ms);
+  else if (ms == null) for (const [name, { isAsked }] of rests) if (!isAsked) rests.delete(name);
+  const nextMs = host ? 0 : ms || 0; // at once, it is only stored
+  if (timer && timerMs > now() && timerMs <= now() + nextMs) return;
   clearTimeout(timer);
-  timer = setTimeout(deliver, ms);
+  timer = setTimeout(deliver, nextMs);
+  timerMs = now() + nextMs;
 }
 
 /**
@@ -295,11 +399,15 @@ export function reopen() {
   isClosed = false;
 }
 
+/** @param {Entry[]} entries */
+const hurry = async (entries) =>
+  fetch(entries[0].url, { method: "POST", body: written(entries), headers: headersFor(new URL(entries[0].url).host, area), keepalive: true });
+
 /** Send the page's notes, since the page may not come back. If it does, they are sent again. */
 function leave() {
   for (let waiting = entriesOf(notes()), some; waiting[0] && !isClosed; waiting = waiting.slice(some.length)) {
     some = first(waiting);
-    post(some).catch(() => {});
+    hurry(some).catch(() => {});
   }
 }
 
@@ -389,4 +497,4 @@ export function eventsOf(visit, begun, signal, notes) {
   return { track, follow };
 }
 
-addEventListener("online", () => isDelayed || later());
+addEventListener("online", () => later());

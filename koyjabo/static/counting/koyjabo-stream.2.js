@@ -1,7 +1,7 @@
 /**
  * The stats as Server-Sent Events, and heartbeats, for pages whose policy or network blocks WebSockets. KoyJabo loads
- * this module if it cannot open one or does not need one (docs/client.md). Hidden pages close their stream, because
- * browsers allow only six per host. If the page's policy forbids sockets, only two are tried, because each attempt is
+ * this module if it cannot open one or does not need one (docs/client.md). Over HTTP/1.1, browsers open only six
+ * connections to a host: hidden pages close their stream, and of the others of an origin, one holds it. If the page's policy forbids sockets, only two are tried, because each attempt is
  * reported as a violation.
  */
 
@@ -11,6 +11,8 @@ const ANSWER_LIMIT_MS = 20_000;
 const SILENCE_MS = 45_000;
 const HEARTBEAT_MS = 50_000; // the server bridges 60 s
 const SOCKET_AGAIN_MS = 300_000;
+const LOCK_AGAIN_MS = 2_000; // as the stats are polled
+const OVERDUE_MS = 10_000;
 
 /**
  * Replace `socket` with an EventSource that Line reopens. If left to the browser, EventSources reconnect in all pages
@@ -26,7 +28,12 @@ const SOCKET_AGAIN_MS = 300_000;
 export function stream(koyjabo, socket, visit, signal, hear, listens, query) {
   const { base } = visit;
   let heard = NaN; // the newest total received
-  let timer = 0;
+  let timer = 0, events = 0;
+  /** @type {((value?: unknown) => void) | undefined} */
+  let release; // gives back the lock, while this page holds it
+  /** Whether all requests to the server share one connection. Other pages, caches or old servers hide the protocol. */
+  const isMultiplexed = () =>
+    performance.getEntriesByType("resource").some((/** @type {any} */ { name, nextHopProtocol }) => name.startsWith(`${base.href}api/`) && /^h[23]/.test(nextHopProtocol));
   const Line = /** @type {typeof import("./client/line.js").Line} */ (socket.constructor);
   class Stream extends Line {
     query = "";
@@ -46,8 +53,47 @@ export function stream(koyjabo, socket, visit, signal, hear, listens, query) {
       return this.isLive && !!pages && this.query === pages;
     }
 
+    /** Only one page of the origin opens it, where its six connections are shared and there are locks. */
     open() {
-      if (!socket.isLive && !document.hidden) super.open();
+      if (this.source || socket.isLive || document.hidden) return;
+      if (release || isMultiplexed()) return super.open();
+      const opened = (/** @type {Lock | null} */ lock) => this.#openWith(lock);
+      try {
+        navigator.locks.request(`koyjabo.stream ${base.href}`, { ifAvailable: true }, opened).catch(() => super.open());
+      } catch {
+        super.open(); // locks are missing or forbidden
+      }
+    }
+
+    /** @param {Lock | null} lock  null if another page holds it */
+    #openWith(lock) {
+      if (!lock) return this.wait(LOCK_AGAIN_MS, () => this.open());
+      if (this.source || socket.isLive || document.hidden || signal.aborted) return;
+      super.open();
+      return this.source && new Promise((then) => (release = then));
+    }
+
+    close() {
+      super.close();
+      release?.();
+      release = undefined;
+    }
+
+    reopen() {
+      super.close(); // with the lock
+      this.open();
+    }
+
+    /** End a stream without a lock if a request of its own page gets no response while the stream is silent. */
+    async test() {
+      const { source } = this, before = events;
+      if (release || source.isTested || isMultiplexed()) return;
+      source.isTested = true;
+      const late = new Promise((then) => setTimeout(then, OVERDUE_MS, "late"));
+      const answer = await Promise.race([fetch(new URL("api/stats", base)).catch(() => ""), late]);
+      if (answer !== "late" || source !== this.source) return;
+      if (events === before) this.end();
+      source.isTested = false; // the next event tests it again
     }
 
     /** A dead stream is as silent as an idle one. It is dead if the server has counted a visit but not sent it. */
@@ -70,7 +116,7 @@ export function stream(koyjabo, socket, visit, signal, hear, listens, query) {
       try {
         // EasyPrivacy blocks all beacons to other sites. Firefox before version 133 has only these.
         if (!("keepalive" in Request.prototype) && navigator.sendBeacon?.(url, body)) return true;
-        fetch(url, { method: "POST", body, keepalive: true }).catch(() => {});
+        fetch(url, { method: "POST", body, headers: visit.headers, keepalive: true }).catch(() => {});
         return true;
       } catch {
         return false; // the browser forbids it
@@ -85,12 +131,15 @@ export function stream(koyjabo, socket, visit, signal, hear, listens, query) {
   }
   const stream = new Stream(new URL("api/stream", base), {
     hear(event) {
+      events += 1;
+      stream.test();
       heard = event.stats?.totalVisits ?? heard;
       hear(event);
     },
     lost() {},
   });
   addEventListener("visibilitychange", () => document.hidden && stream.close(), { signal });
+  for (const type of ["pagehide", "freeze"]) addEventListener(type, () => stream.close(), { signal, capture: true });
   addEventListener("securitypolicyviolation", ({ blockedURI }) => {
     if (!socket.isLive && base.href.replace("http", "ws").startsWith(blockedURI)) socket.end();
   }, { signal });

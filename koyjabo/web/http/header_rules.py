@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from .header_rule import FRAME_HEADERS, POLICY_HEADER, RATE_LIMIT_HEADERS, UNFRAMED_HEADERS, HeaderRule
+from .header_rule import DATA_HEADERS, FRAME_HEADERS, POLICY_HEADER, RATE_LIMIT_HEADERS, UNFRAMED_HEADERS, HeaderRule
 
 WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
 """Content-Security-Policy of the service worker, set by the response with its script rather than by its pages."""
@@ -19,7 +19,10 @@ PUBLIC_PREFLIGHT = [
     ("Access-Control-Max-Age", "86400"),
 ]
 
-PUBLIC_RULE = HeaderRule("cross-origin", ANY_ORIGIN_HEADERS, PUBLIC_PREFLIGHT)
+# Otherwise pages of other sites cannot see whether they have only the six connections of HTTP/1.1.
+TIMING_HEADERS = [("Timing-Allow-Origin", "*")]
+
+PUBLIC_RULE = HeaderRule("cross-origin", ANY_ORIGIN_HEADERS, PUBLIC_PREFLIGHT, data=[*DATA_HEADERS, *TIMING_HEADERS])
 
 STATIC_RULE = HeaderRule("cross-origin", ANY_ORIGIN_HEADERS[:1])
 

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.status_codes import code_of
 from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.web.blueprints import PAGES_PREFIX, PANEL_PREFIX
 from koyjabo.web.current import current
@@ -141,7 +142,7 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if status == 405 and request.method == "GET" and is_page():
         return to_page_above()
-    code, sentence = HTTP_SENTENCES.get(status, (error.name.lower().replace(" ", "_"), error.description or error.name))
+    code, sentence = HTTP_SENTENCES.get(status, (code_of(status), error.description or error.name))
     current()[ObservabilityServices].metrics.error(code)
     response = page(status, sentence, code) if is_page() else as_response(json_error(status, sentence, code))
     for name, value in error.get_headers():

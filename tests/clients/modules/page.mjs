@@ -11,6 +11,7 @@ export const START_MS = Date.UTC(2026, 10, 28);
 /** @type {Map<string, Set<Function>>} */
 const listeners = new Map();
 const listenersOf = (type) => listeners.get(type) ?? new Set();
+const ofModules = new Set(); // listeners that modules add when they are loaded, which happens once in a test run
 const messages = [];
 
 class FakeSocket {
@@ -55,7 +56,7 @@ class FakeStream extends FakeSocket {
 }
 
 /** Everything that the page has sent and opened. */
-export const page = { sockets: [], streams: [], requests: [], events: [], console: messages, total: 4000, answer: undefined };
+export const page = { sockets: [], streams: [], requests: [], events: [], console: messages, total: 4000, answer: undefined, protocol: "" };
 
 let nowMs = START_MS, lastTimer = 0;
 /** @type {Map<number, {atMs: number, call: Function, everyMs?: number}>} */
@@ -92,6 +93,7 @@ const globals = {
     const calls = listenersOf(type).add(call);
     listeners.set(type, calls);
     signal?.addEventListener("abort", () => calls.delete(call));
+    if (!signal && type === "online") ofModules.add(call);
   },
   dispatchEvent(event) {
     page.events.push(event);
@@ -102,7 +104,7 @@ const globals = {
   history: {},
   localStorage: {},
   sessionStorage: {},
-  performance: { timeOrigin: START_MS, now: () => nowMs - START_MS },
+  performance: { timeOrigin: START_MS, now: () => nowMs - START_MS, getEntriesByType: () => [{ name: `${BASE}api/stats`, nextHopProtocol: page.protocol }] },
   parent: globalThis,
   self: globalThis,
   navigator: { userAgent: "a browser of the tests", webdriver: true, sendBeacon: () => true },
@@ -110,9 +112,9 @@ const globals = {
   EventSource: FakeStream,
   console: Object.fromEntries(["log", "warn", "error"].map((name) => [name, (...texts) => messages.push(texts.join(" "))])),
   /** Responds as the server does, unless the page's `answer(path, body)` returns a response or throws. */
-  async fetch(url, { body } = {}) {
+  async fetch(url, { body, headers } = {}) {
     const { host, pathname, search } = new URL(url), path = pathname.slice(1), sent = body && JSON.parse(body);
-    page.requests.push({ path, host, ...(sent && { body: sent }), ...(search && { search }) });
+    page.requests.push({ path, host, atMs: nowMs, ...(sent && { body: sent }), ...(headers && { isJson: true }), ...(search && { search }) });
     return (await page.answer?.(path, sent, search)) ?? Response.json(serverAnswer(path));
   },
 };
@@ -121,6 +123,7 @@ for (const [name, value] of Object.entries(globals)) Object.defineProperty(globa
 
 function serverAnswer(path) {
   if (path === "api/stats") return stats(page.total);
+  if (path === "api/events") return { accepted: 1, duplicates: 0 };
   if (path !== "api/visitor/register") return {};
   return { success: true, visit: { ordinal: ++page.total, today: 1, share: "/n/1", duplicate: false }, stats: stats(page.total) };
 }
@@ -128,6 +131,9 @@ function serverAnswer(path) {
 export const stats = (total, revision = 1, epoch = "mj8k2f1x") => ({
   totalVisitors: total, totalVisits: total, todayVisits: 1, activeUsers: 1, uniqueVisitors: 1, locations: {}, revision, epoch,
 });
+
+/** An error of the server. */
+export const refusal = (status, headers = {}) => Response.json({ error: "Not now.", code: "an_error", details: {} }, { status, headers });
 
 /** An event of the server. */
 export const update = (total, revision, epoch, more) => ({ type: "visitor_update", stats: stats(total, revision, epoch), ...more });
@@ -161,7 +167,9 @@ const empty = (area) => Object.keys(area).forEach((key) => delete area[key]);
 
 /** A new document in the same session. Nothing of the earlier one runs on. */
 export function load(path = "/") {
+  ofModules.forEach((call) => call()); // nothing rests
   listeners.clear();
+  listeners.set("online", new Set(ofModules));
   timers.clear();
   Object.assign(page, { sockets: [], streams: [], requests: [], events: [], answer: undefined });
   messages.length = 0;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { open, page, pass, settled, update } from "./page.mjs";
+import { open, page, pass, refusal, settled, update } from "./page.mjs";
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
 await import("../../../koyjabo/static/counting/koyjabo-debug.2.js");
@@ -47,11 +47,11 @@ async function listed() {
 }
 
 /** The server shows the views of these pages, and of no others. */
-function show(views, status = 200) {
+function show(views) {
   page.answer = (path, body, search) => {
     if (path !== "api/pages") return;
     const asked = new URLSearchParams(search).getAll("path").map((name) => [name, views[name] ?? 0]);
-    return Response.json(numbers(Object.fromEntries(asked)), { status });
+    return Response.json(numbers(Object.fromEntries(asked)));
   };
 }
 
@@ -197,7 +197,7 @@ test("without a socket and a stream, the numbers are polled", async () => {
 });
 
 test("a server that shows no numbers is not asked again, and its stream goes on", async () => {
-  show({}, 404);
+  page.answer = (path) => path === "api/pages" ? refusal(404) : undefined;
   page.sockets.isRefused = true;
   const koyjabo = await open(KoyJabo), seen = await watch(koyjabo, "/a");
   openStreams()[0].push(update(4002, 2));

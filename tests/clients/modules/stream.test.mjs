@@ -87,3 +87,58 @@ test("a socket that never becomes live is replaced, and tried again until it wor
   await settled();
   assert.deepEqual([...shown(koyjabo), openStreams().length], [5000, "live", 0]);
 });
+
+/** Locks of an origin, for pages that ask whether one is free. */
+function lend() {
+  const held = new Set();
+  navigator.locks = {
+    async request(name, options, act) {
+      if (held.has(name)) return (act ?? options)(null);
+      held.add(name);
+      await (act ?? options)({});
+      held.delete(name);
+    },
+  };
+}
+
+test("of the pages of an origin, one holds the stream, and gives it to another that polls", async () => {
+  lend();
+  const first = await openOnStream(), second = await open(KoyJabo, { counts: false });
+  await pass(5_000);
+  assert.deepEqual([openStreams().length, first.line, second.line], [1, "live", "polling"]);
+  await count();
+  await pass(2_000);
+  assert.deepEqual([first, second].map((koyjabo) => koyjabo.stats.totalVisits), [page.total, page.total]);
+  first.stop();
+  await pass(3_000);
+  await count();
+  assert.deepEqual([openStreams().length, second.line], [1, "live"]);
+  second.stop();
+  delete navigator.locks;
+});
+
+test("pages with HTTP/2 share one connection, and have a stream each", async () => {
+  lend();
+  page.protocol = "h2";
+  await openOnStream();
+  await open(KoyJabo, { counts: false });
+  await pass(1_000);
+  assert.equal(openStreams().length, 2);
+  page.protocol = "";
+  delete navigator.locks;
+});
+
+for (const [name, isBusy, expected] of [["silent", false, 0], ["busy", true, 1]]) {
+  test(`without locks, a ${name} stream ${expected ? "stays" : "ends for good"} if its page's requests get no response`, async () => {
+    page.sockets.isRefused = true;
+    const koyjabo = await open(KoyJabo);
+    forbid();
+    page.answer = () => new Promise(() => {}); // all other connections are taken
+    await count();
+    await pass(5_000);
+    if (isBusy) await count();
+    await pass(60_000);
+    assert.equal(openStreams().length, expected);
+    koyjabo.stop();
+  });
+}

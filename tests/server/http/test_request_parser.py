@@ -1,14 +1,18 @@
 """Requests are parsed the same however the network splits them, and responses are sent as HTTP requires."""
 
 import gc
+import json
+import re
 import sys
 from contextlib import suppress
+from http import HTTPStatus
 from itertools import count
 
 import pytest
 from http_server import CLOSE, GET, all_of, answering, eventlet, served, serving, until
 from support.clients.connection import chunked, head
 
+from koyjabo.base.core.status_codes import STATUS_CODES, code_of
 from koyjabo.server.http.body_limits import MAX_LARGER_BODIES, BodyLimits
 from koyjabo.server.http.refused import Refused
 from koyjabo.server.http.request_parser import RequestParser, wsgi_name
@@ -204,3 +208,13 @@ def test_a_body_of_many_chunks_counts_for_the_client_that_its_head_names():
     assert (parser.body, parser.client) == (b"", "203.0.113.9")
     assert parser.feed(body) == b""
     assert (parser.is_complete, len(parser.body)) == (True, 90)
+
+
+def test_the_code_of_a_refusal_is_ours():
+    """Python 3.13 has another name for 413."""
+    for status in HTTPStatus:
+        if status >= 400:
+            body = json.loads(Refused(status).response().partition(b"\r\n\r\n")[2])
+            assert re.fullmatch("[a-z_]+", body["code"])
+            assert body["code"] in STATUS_CODES.values()
+    assert code_of(413) == "request_entity_too_large"

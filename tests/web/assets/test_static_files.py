@@ -115,6 +115,12 @@ def test_only_one_script_names_the_storage_of_browsers():
     assert {name for name, text in texts.items() if re.search("(local|session)Storage", text)} == {STORAGE}
 
 
+def test_only_heartbeats_are_sent_as_beacons():
+    """A rule of content blockers matches events that are beacons."""
+    scripts = STATIC_FOLDER.glob("counting/**/*.js")
+    assert {path.name for path in scripts if "sendBeacon" in path.read_text()} == {"koyjabo-stream.2.js"}
+
+
 def test_other_sites_import_only_scripts_whose_name_has_the_number_of_their_contract():
     texts = [path.read_text() for path in (BUILT / "counting").glob("koyjabo*.js")]
     imported = {part for text in texts for part in re.findall(r'\b(?:from|import)\s*\(?\s*"([^"]+)"', text)}

@@ -176,6 +176,7 @@ def assert_readable_from_anywhere(answer, exposes: bool = True):
     assert answer.headers.getlist("Access-Control-Allow-Origin") == ["*"]
     assert "Access-Control-Allow-Credentials" not in answer.headers
     assert "Set-Cookie" not in answer.headers
+    assert answer.headers["Timing-Allow-Origin"] == "*"
     assert not exposes or named(answer, "Access-Control-Expose-Headers") >= {"etag", "retry-after"}
 
 

@@ -14,19 +14,6 @@ const FIRST_RETRY_MS = 5_000;
 const LONGEST_RETRY_MS = 30_000;
 
 /**
- * GET, or POST if there is a body. The body is sent as plain text, to avoid a preflight request. A POST continues after
- * the page closes.
- * @param {string} path  @param {URL} base  @param {object} [body]
- */
-export const request = (path, base, body) =>
-  fetch(new URL(path, base), {
-    method: body && "POST",
-    body: JSON.stringify(body),
-    keepalive: !!body,
-    signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS), // missing in browsers before 2022
-  });
-
-/**
  * Requests that are repeated every POLL_MS, but after failures ever more seldom, as sockets are reopened, and not before
  * the time that the server sets.
  */
@@ -41,7 +28,7 @@ export class Poll {
   /** @param {string} path  @param {URL} base */
   async get(path, base) {
     this.#nextMs = performance.now() + delay(this.#failures++); // unless it succeeds
-    const response = await request(path, base);
+    const response = await fetch(new URL(path, base), { signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS) }); // missing in browsers before 2022
     if (response.ok) this.#nextMs = this.#failures = 0;
     else this.#nextMs += 1000 * /** @type {any} */ (response.headers.get("Retry-After")) || 0;
     return response;

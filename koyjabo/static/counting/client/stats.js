@@ -14,6 +14,9 @@
  * @typedef {{at: string, place: string | null}} Last  the newest visit
  */
 
+/** Whether a response has stats: another program may have responded. @param {any} response */
+export const isStats = (response) => response.totalVisits >= 0 && !!response.epoch;
+
 /**
  * Whether `stats` are newer than `shown`, because responses may arrive in any order: the higher epoch decides, then the
  * total, then the revision.

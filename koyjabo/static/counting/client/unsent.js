@@ -18,11 +18,12 @@ export const queue = () => persistently(() => import("../koyjabo-queue.2.js"));
 
 /**
  * Send the waiting requests.
- * @param {number} [restMs]  the minimum wait  @param {Entry} [entry]  also sent, in case it could not be noted
+ * @param {number | false} [restMs]  the minimum wait, for an entry as its server asks
+ * @param {Entry} [entry]  has failed, and may not be noted
  */
 export const deliver = (restMs, entry) =>
   queue().then(({ keep, later }) => {
-    later(restMs, local);
+    later(restMs, local, entry && new URL(entry.url).host);
     if (entry) keep(entry);
   });
 

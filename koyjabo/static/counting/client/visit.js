@@ -1,7 +1,7 @@
 /** The visitor, and this session's visit. */
 
 import { addressOf, withoutQuery } from "./address.js";
-import { request } from "./requests.js";
+import { headersFor, post } from "./posting.js";
 import { shared } from "./shared.js";
 import { isId, isNotCounted, keep, local, parsed, session } from "./storage.js";
 import { deliver, done, note } from "./unsent.js";
@@ -114,31 +114,33 @@ export class Visit {
       webdriver: navigator.webdriver || undefined,
       referrer: withoutQuery(document.referrer) || "direct",
     };
+    /** @type {import("../koyjabo-queue.2.js").Entry} */
     const entry = { id: visitId, url: new URL(PATH, this.base).href, body };
     this.#isToSend = note(entry);
-    let restMs;
-    try {
-      const response = await request(PATH, this.base, body);
-      const { status } = response;
-      if (response.ok) {
-        const { visit, stats } = await response.json();
-        // Ignored crawlers get no receipt.
-        if ((this.isNew = this.isRegistered = !!(this.receipt = visit))) {
-          delete visit.duplicate;
-          this.#keep();
-          shared.lines?.counted();
-        }
-        done(visitId);
-        return stats;
+    const { isSettled, restMs, isOdd, status, body: response, error } = await post(entry.url, JSON.stringify(body), local);
+    if (status === 200 && isSettled) {
+      const { visit, stats } = response;
+      // Ignored crawlers get no receipt.
+      if ((this.isNew = this.isRegistered = !!(this.receipt = visit))) {
+        delete visit.duplicate;
+        this.#keep();
+        shared.lines?.counted();
       }
-      shared.lines?.refused(status);
-      this.isNew = status > 499 || status === 429; // other errors would repeat, and such a visit can have no events
-      if (!this.isNew) return done(visitId);
-      restMs = /** @type {any} */ (response.headers.get("Retry-After")) * 1000;
-    } catch (error) {
-      shared.lines?.failed(error);
+      done(visitId);
+      return stats;
     }
+    status ? shared.lines?.refused(status) : shared.lines?.failed(error);
+    if (isSettled) {
+      this.isNew = false; // the error would repeat, and such a visit can have no events
+      return done(visitId);
+    }
+    if (isOdd) entry.since = Date.now();
     deliver(restMs, entry);
+  }
+
+  /** Headers of what is sent to the server, for parts that have no storage. */
+  get headers() {
+    return headersFor(this.base.host, local);
   }
 
   #keep() {
