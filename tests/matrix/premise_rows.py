@@ -207,7 +207,7 @@ Linux: a process begins with three open streams
     server/process/test_parent.py::test_a_server_whose_standard_streams_were_closed_serves_and_stops
 Linux: a process may open the files that it needs
     getrlimit(2), RLIMIT_NOFILE | the server goes on accepting | waits
-    server/process/test_parent.py::test_a_server_without_free_files_lets_new_connections_wait
+    server/process/test_parent.py::test_a_server_without_free_files_lets_new_connections_wait_and_leaves_pages_half_of_the_files
 Linux: a file that is being written is whole or absent
     rename(2); open(2) | a listed backup was verified | holds anyway
     upkeep/backups/test_backups.py::test_the_files_of_a_killed_backup_are_removed_by_the_next_backup
