@@ -122,7 +122,7 @@ TRANSLATIONS := koyjabo/translations
 
 translations: $(VENV)/dev  ## extract the texts of pages for translation
 	@$(BIN)/pybabel -q extract -F pyproject.toml --no-location --sort-output -o $(TRANSLATIONS)/messages.pot koyjabo
-	@$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete -i $(TRANSLATIONS)/messages.pot -d $(TRANSLATIONS)
+	@$(BIN)/pybabel -q update --ignore-pot-creation-date --no-fuzzy-matching --ignore-obsolete -i $(TRANSLATIONS)/messages.pot -d $(TRANSLATIONS)
 
 COMPILE = $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11
 

@@ -207,7 +207,9 @@ def succeed(done: subprocess.CompletedProcess[str]) -> None:
     """End with a failed program's last words and what to do."""
     if done.returncode:
         lines = done.stdout.strip().splitlines()
-        causes = [line for line in lines if re.match(r"error|npm err\S* \w", line, re.IGNORECASE)] or lines[-1:]
+        causes = [
+            line for line in lines if re.match(r"error|could not fetch|npm err\S* \w", line, re.IGNORECASE)
+        ] or lines[-1:]
         sys.exit("\n".join([*causes, remedy(done.stdout)]).rstrip())
 
 
