@@ -76,7 +76,7 @@ MACHINE = Table(
         ("checkout", ANOTHERS): f"{HAND}uid 12345 in a checkout of another user, which may write only to .venv",
         ("checkout", LIMITED): f"{HAND}read-only, but for .venv",
         ("/proc", LIMITED): f"{HAND}hidepid=2",
-        ("memory", LIMITED): f"{HAND}the quick run in a group of 2 GB, in which it has two processes",
+        ("memory", LIMITED): f"{HAND}a quick run in a group of 2 GB, which ended a second process; it has one there",
         (ANY, ABSENT): "no run can do without it",
         (ANY, ANOTHERS): "it belongs to the machine",
         (ANY, LIMITED): "it is there or not",

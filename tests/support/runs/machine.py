@@ -11,8 +11,8 @@ import psutil
 
 from koyjabo.base.settings.schema import Settings
 
-MAX_PROCESSES, PROCESS_BYTES = 3, 850_000_000
-"""Test processes, and the memory of one with all that it starts. Three need 1.9 GB at most."""
+MAX_PROCESSES, PROCESS_BYTES = 3, 1_100_000_000
+"""Test processes, and the memory of one with all that it starts: two of them need more than 2 GB late in a run."""
 
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 OWN_VARIABLES = re.compile(
