@@ -189,11 +189,11 @@ $(INSTALLED):
 	+@$(ONE_AT_A_TIME) $@
 else
 $(VENV)/made:
-	@command -v $(PYTHON) >/dev/null || \
+	@command -v "$(PYTHON)" >/dev/null || \
 		{ echo "$(PYTHON) is missing. On Debian: apt-get install python3 python3-venv"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.11"; exit 1; }
-	@$(PYTHON) tools/installation.py venv
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$("$(PYTHON)" -V 2>&1). Try: make PYTHON=python3.11"; exit 1; }
+	@"$(PYTHON)" tools/installation.py venv
 
 $(VENV)/run:
 	@echo "Installing what the server needs"

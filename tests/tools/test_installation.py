@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,8 @@ open("installed", "a").write(" ".join(sys.argv[1:]) + chr(10))
 def folder(monkeypatch, tmp_path):
     """A checkout that has been installed with this Python."""
     (tmp_path / ".venv").mkdir()
-    (tmp_path / ".venv" / "bin").symlink_to(os.path.dirname(sys.executable))
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (tmp_path / ".venv" / name).symlink_to(os.path.join(sys.prefix, name))
     (tmp_path / ".venv" / "made").write_text(f"{tmp_path}\n")
     monkeypatch.setattr(installation, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(installation, "MADE", tmp_path / ".venv" / "made")
@@ -101,7 +103,7 @@ def test_the_packages_are_installed_again_after_an_interruption_and_in_a_renamed
     ("version", "is_old"), [("18.20.4", True), ("20.11.1", True), ("20.19.0", False), ("24.0.0", False)]
 )
 def test_a_wheel_brings_node_if_the_node_of_the_machine_is_old(folder, version, is_old):
-    node = shutil.which("node")
+    node = shlex.quote(shutil.which("node"))
     (folder / "node").write_text(
         f"#!/bin/sh\nexec {node} -e \"Object.defineProperty(process.versions, 'node', {{value: '{version}'}}); $2\"\n"
     )
