@@ -1,4 +1,4 @@
-"""All tables."""
+"""The ten tables: of the product, and of the machine that the tests run on."""
 
 from __future__ import annotations
 
@@ -8,8 +8,20 @@ from matrix.clients import CLIENTS
 from matrix.clocks import TIME
 from matrix.front import FRONT
 from matrix.instead import INSTEAD
+from matrix.machine import MACHINE
 from matrix.settings import SETTINGS
 from matrix.table import Table
 from matrix.versions import VERSIONS
 
-TABLES: tuple[Table, ...] = (browser.TABLE, element.TABLE, SETTINGS, BEHIND, FRONT, VERSIONS, TIME, CLIENTS, INSTEAD)
+TABLES: tuple[Table, ...] = (
+    browser.TABLE,
+    element.TABLE,
+    SETTINGS,
+    BEHIND,
+    FRONT,
+    VERSIONS,
+    TIME,
+    CLIENTS,
+    INSTEAD,
+    MACHINE,
+)

@@ -11,12 +11,14 @@ from typing import IO, Any
 import psutil
 import pytest
 from support.clients.connection import Connection
+from support.clients.websocket import WebSocket
 from support.databases.database import SqliteDatabase
 from support.faults.failing_programs import PATIENT, SERVE, written
 from support.programs.forking import Program, start_anew
 from support.programs.processes import assert_none_is_left, environment, is_gone, wait_until
 from support.servers.server import START_S, Server
 
+from koyjabo.base.core.close_codes import TRY_AGAIN_LATER
 from koyjabo.server.process import parent
 from koyjabo.server.process.worker import RESERVED_FILES
 
@@ -63,7 +65,11 @@ def test_a_server_without_free_files_lets_new_connections_wait_and_leaves_pages_
         assert shell_server.get("/healthz").ok  # arrived after them
     assert shell_server.register("ayesha").ordinal == 1
     assert shell_server.worker_pids() == workers
-    assert f"max_connections wanted=20000 allowed={(FILES - RESERVED_FILES) // 2}" in shell_server.log
+    with ExitStack() as stack:
+        half = (FILES - RESERVED_FILES) // 2
+        pages = [stack.enter_context(WebSocket(shell_server.port)) for _ in range(half + 1)]
+        assert all(page.is_answered() for page in pages[:half])
+        assert pages[half].close_frame().code == TRY_AGAIN_LATER
     assert shell_server.stop().status == 0
 
 
@@ -156,6 +162,7 @@ def is_signalled(process: psutil.Process) -> bool:
 DIES_ONCE_READY = """
 import os, signal
 from pathlib import Path
+from koyjabo.base.core.close_codes import TRY_AGAIN_LATER
 from koyjabo.server.process import parent
 note = Path({note!r})
 leave_signals = parent.leave_signals_to_the_parent

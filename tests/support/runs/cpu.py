@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-import pytest
 
 
 def used_s() -> float:
@@ -19,12 +18,7 @@ def used_s() -> float:
     return time.process_time() + ended.ru_utime + ended.ru_stime + running
 
 
-def report(terminal: pytest.TerminalReporter, workers_s: float) -> None:
-    """Print the CPU time. `workers_s` is the time of the test processes."""
-    terminal.write_line(f"{workers_s + time.process_time() + _postgres_s():.0f} s of CPU")
-
-
-def _postgres_s() -> float:
+def postgres_s() -> float:
     """CPU time of the shared PostgreSQL, which is not a child of any test process."""
     with suppress(OSError, psutil.Error):
         postmaster = (Path(tempfile.gettempdir()) / "postgres" / "postmaster.pid").read_text().split()[0]

@@ -6,6 +6,7 @@ import gc
 import os
 import random
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -105,7 +106,7 @@ def pytest_testnodedown(node: Any) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if workers_s := sum(config.stash[CPU_S]):
-        cpu.report(terminalreporter, workers_s)
+        terminalreporter.write_line(f"{workers_s + time.process_time() + cpu.postgres_s():.0f} s of CPU")
     if profile := config.stash.get(PROFILE, None):
         profile.report(terminalreporter)
     if (seed := config.option.random_order) is not None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from support.programs.forking import ROOT
-from support.programs.installed import MissingProgram, program
+from support.programs.installed import program
 from support.programs.patience import PATIENCE_S
 from support.programs.service import Service
 
@@ -20,15 +20,7 @@ GUIDE = (ROOT / "docs" / "behind-a-proxy.md").read_text()
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
 PUBLIC_HOST = "live.example.com"
 UNVERIFIED_TLS = ssl._create_unverified_context()  # the proxies' certificates are their own
-FIREWALL_FILES = ("/etc/modsecurity/modsecurity.conf-recommended", "/usr/share/modsecurity-crs/owasp-crs.load")
 CADDY_OPTIONS = "log default {"  # tests insert their global options before this line
-
-
-def documented(language: str) -> str:
-    """The only block of code in this language of the guide about proxies."""
-    (code,) = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
-    assert isinstance(code, str)
-    return code
 
 
 class Proxy(Service):
@@ -94,19 +86,6 @@ class Nginx(Proxy):
         return replaced(NGINX_CONFIGURATION.read_text(), changed)
 
 
-class NginxBelowPath(Nginx):
-    """An nginx with the documented location below a path."""
-
-    path = "/live"
-
-    def _configuration(self) -> str:
-        changed = {"http://127.0.0.1:8000/": f"http://127.0.0.1:{self.upstream}/"}
-        code = replaced(documented("nginx"), changed)
-        code = code.replace("location", f"server {{ listen 127.0.0.1:{self.port};\nlocation", 1)
-        logs = f"access_log off; error_log {self.folder}/error.log;"
-        return f"pid {self.folder}/nginx.pid; events {{}} http {{ {logs}\n{code} }} }}"
-
-
 class Caddy(Proxy):
     """A Caddy, which issues its own certificate if it has TLS."""
 
@@ -131,16 +110,6 @@ class Caddy(Proxy):
         """The project's configuration, adapted to a test machine, where other instances may be running."""
         options = ("admin off", "skip_install_trust", "auto_https disable_redirects", CADDY_OPTIONS)
         return replaced(CADDY_CONFIGURATION.read_text(), {CADDY_OPTIONS: "\n\t".join(options)})
-
-
-class CaddyBelowPath(Caddy):
-    """A Caddy with the documented block below a path."""
-
-    path = "/live"
-
-    def configuration(self) -> str:
-        code = replaced(documented("caddyfile"), {"127.0.0.1:8000": f"127.0.0.1:{self.upstream}"})
-        return f"{{\n\tadmin off\n}}\nhttp://127.0.0.1:{self.port} {{\n{code}}}\n"
 
 
 class Apache(Nginx):
@@ -177,49 +146,11 @@ class Apache(Nginx):
         )
 
 
-class Firewall(Apache):
-    """An Apache with Debian's ModSecurity, the recommended file, and the OWASP rules, set to refuse."""
-
-    modules = (*Apache.modules, "unique_id", "security2")
-    exceptions = ""
-
-    def _configuration(self) -> str:
-        recommended, rules = (Path(path) for path in FIREWALL_FILES)
-        if not (APACHE_MODULES / "mod_security2.so").exists() or not (recommended.exists() and rules.exists()):
-            raise MissingProgram("ModSecurity is missing: `make tools` installs it")
-        data = self.folder / "firewall"
-        data.mkdir(exist_ok=True)
-        data.chmod(0o777)
-        changed = {
-            "SecRuleEngine DetectionOnly": "SecRuleEngine On",
-            "SecTmpDir /tmp/": f"SecTmpDir {data}",
-            "SecDataDir /tmp/": f"SecDataDir {data}",
-            "SecAuditLog /var/log/apache2/modsec_audit.log": f"SecAuditLog {self.folder}/audit.log",
-            "SecUnicodeMapFile unicode.mapping": f"SecUnicodeMapFile {recommended.parent}/unicode.mapping",
-        }
-        (self.folder / "modsecurity.conf").write_text(replaced(recommended.read_text(), changed))
-        includes = self.exceptions + f"Include {self.folder}/modsecurity.conf\nInclude {rules}\n"
-        return super()._configuration().replace("<VirtualHost", f"{includes}<VirtualHost", 1)
-
-
-class OpenFirewall(Firewall):
-    """With the exceptions of the guide."""
-
-    exceptions = documented("modsecurity")
-
-
-class Haproxy(Proxy):
-    """An HAProxy with the configuration of the guide."""
-
-    def command(self) -> tuple[str | Path, ...]:
-        tls = f" ssl crt {self.certificate}" if self.certificate else ""
-        changed = {
-            ":443 ssl crt /etc/haproxy/live.pem": f"127.0.0.1:{self.port}{tls}",
-            "127.0.0.1:8000": f"127.0.0.1:{self.upstream}",
-        }
-        configuration = self.folder / "haproxy.cfg"
-        configuration.write_text(replaced(documented("haproxy"), changed))
-        return (program("haproxy"), "-db", "-f", configuration)
+def documented(language: str) -> str:
+    """The only block of code in this language of the guide about proxies."""
+    (code,) = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    assert isinstance(code, str)
+    return code
 
 
 def replaced(text: str, changed: dict[str, str]) -> str:
