@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from host_pages import begin_live
+from matrix.proxies import Firewall, OpenFirewall
 from pages import expect, wait_for
 from support.application.site import Site
 from support.clients.members import PASSWORD as MEMBERS_PASSWORD
 from support.people.permissions import RULES
 from support.people.routes import method_of, rules
 from support.servers.mailbox import PUBLIC_URL
-from support.servers.proxies import Firewall, OpenFirewall
 
 from koyjabo.web.forms.sent_form import SECRET_LABELS, TEXT_FIELDS
 

@@ -1,9 +1,11 @@
-"""Proxies of the guide that only the table *front* needs."""
+"""Proxies of the guide that only tables and the walk through a firewall need."""
 
 from pathlib import Path
 
-from support.programs.installed import program
-from support.servers.proxies import Caddy, Nginx, Proxy, documented, replaced
+from support.programs.installed import MissingProgram, program
+from support.servers.proxies import APACHE_MODULES, Apache, Caddy, Nginx, Proxy, documented, replaced
+
+FIREWALL_FILES = ("/etc/modsecurity/modsecurity.conf-recommended", "/usr/share/modsecurity-crs/owasp-crs.load")
 
 
 class NginxBelowPath(Nginx):
@@ -41,3 +43,34 @@ class Haproxy(Proxy):
         configuration = self.folder / "haproxy.cfg"
         configuration.write_text(replaced(documented("haproxy"), changed))
         return (program("haproxy"), "-db", "-f", configuration)
+
+
+class Firewall(Apache):
+    """An Apache with Debian's ModSecurity, the recommended file, and the OWASP rules, set to refuse."""
+
+    modules = (*Apache.modules, "unique_id", "security2")
+    exceptions = ""
+
+    def _configuration(self) -> str:
+        recommended, rules = (Path(path) for path in FIREWALL_FILES)
+        if not (APACHE_MODULES / "mod_security2.so").exists() or not (recommended.exists() and rules.exists()):
+            raise MissingProgram("ModSecurity is missing: `make tools` installs it")
+        data = self.folder / "firewall"
+        data.mkdir(exist_ok=True)
+        data.chmod(0o777)
+        changed = {
+            "SecRuleEngine DetectionOnly": "SecRuleEngine On",
+            "SecTmpDir /tmp/": f"SecTmpDir {data}",
+            "SecDataDir /tmp/": f"SecDataDir {data}",
+            "SecAuditLog /var/log/apache2/modsec_audit.log": f"SecAuditLog {self.folder}/audit.log",
+            "SecUnicodeMapFile unicode.mapping": f"SecUnicodeMapFile {recommended.parent}/unicode.mapping",
+        }
+        (self.folder / "modsecurity.conf").write_text(replaced(recommended.read_text(), changed))
+        includes = self.exceptions + f"Include {self.folder}/modsecurity.conf\nInclude {rules}\n"
+        return super()._configuration().replace("<VirtualHost", f"{includes}<VirtualHost", 1)
+
+
+class OpenFirewall(Firewall):
+    """With the exceptions of the guide."""
+
+    exceptions = documented("modsecurity")

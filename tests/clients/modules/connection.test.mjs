@@ -153,3 +153,8 @@ test("a server that says when to ask again is not asked earlier", async () => {
   const [first, second] = await callsFor(300, () => new Response("", { status: 503, headers: { "Retry-After": "60" } }));
   assert.ok(first >= 60 && second >= 60, `${first} ${second}`);
 });
+
+test("a portal that says to ask again in a day is asked in 5 minutes", async () => {
+  const [first] = await callsFor(400, () => new Response("", { status: 503, headers: { "Retry-After": "86400" } }));
+  assert.ok(first >= 300, `${first}`);
+});

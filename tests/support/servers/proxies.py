@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from support.programs.forking import ROOT
-from support.programs.installed import MissingProgram, program
+from support.programs.installed import program
 from support.programs.patience import PATIENCE_S
 from support.programs.service import Service
 
@@ -20,15 +20,7 @@ GUIDE = (ROOT / "docs" / "behind-a-proxy.md").read_text()
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
 PUBLIC_HOST = "live.example.com"
 UNVERIFIED_TLS = ssl._create_unverified_context()  # the proxies' certificates are their own
-FIREWALL_FILES = ("/etc/modsecurity/modsecurity.conf-recommended", "/usr/share/modsecurity-crs/owasp-crs.load")
 CADDY_OPTIONS = "log default {"  # tests insert their global options before this line
-
-
-def documented(language: str) -> str:
-    """The only block of code in this language of the guide about proxies."""
-    (code,) = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
-    assert isinstance(code, str)
-    return code
 
 
 class Proxy(Service):
@@ -184,35 +176,11 @@ class Apache(Nginx):
         )
 
 
-class Firewall(Apache):
-    """An Apache with Debian's ModSecurity, the recommended file, and the OWASP rules, set to refuse."""
-
-    modules = (*Apache.modules, "unique_id", "security2")
-    exceptions = ""
-
-    def _configuration(self) -> str:
-        recommended, rules = (Path(path) for path in FIREWALL_FILES)
-        if not (APACHE_MODULES / "mod_security2.so").exists() or not (recommended.exists() and rules.exists()):
-            raise MissingProgram("ModSecurity is missing: `make tools` installs it")
-        data = self.folder / "firewall"
-        data.mkdir(exist_ok=True)
-        data.chmod(0o777)
-        changed = {
-            "SecRuleEngine DetectionOnly": "SecRuleEngine On",
-            "SecTmpDir /tmp/": f"SecTmpDir {data}",
-            "SecDataDir /tmp/": f"SecDataDir {data}",
-            "SecAuditLog /var/log/apache2/modsec_audit.log": f"SecAuditLog {self.folder}/audit.log",
-            "SecUnicodeMapFile unicode.mapping": f"SecUnicodeMapFile {recommended.parent}/unicode.mapping",
-        }
-        (self.folder / "modsecurity.conf").write_text(replaced(recommended.read_text(), changed))
-        includes = self.exceptions + f"Include {self.folder}/modsecurity.conf\nInclude {rules}\n"
-        return super()._configuration().replace("<VirtualHost", f"{includes}<VirtualHost", 1)
-
-
-class OpenFirewall(Firewall):
-    """With the exceptions of the guide."""
-
-    exceptions = documented("modsecurity")
+def documented(language: str) -> str:
+    """The only block of code in this language of the guide about proxies."""
+    (code,) = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    assert isinstance(code, str)
+    return code
 
 
 def replaced(text: str, changed: dict[str, str]) -> str:

@@ -12,6 +12,7 @@ export const FRESH_MS = 30_000;
 
 const FIRST_RETRY_MS = 5_000;
 const LONGEST_RETRY_MS = 30_000;
+const LONGEST_PAUSE_S = 300; // another program may ask for a day
 
 /**
  * Requests that are repeated every POLL_MS, but after failures ever more seldom, as sockets are reopened, and not before
@@ -30,7 +31,7 @@ export class Poll {
     this.#nextMs = performance.now() + delay(this.#failures++); // unless it succeeds
     const response = await fetch(new URL(path, base), { signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS) }); // missing in browsers before 2022
     if (response.ok) this.#nextMs = this.#failures = 0;
-    else this.#nextMs += 1000 * /** @type {any} */ (response.headers.get("Retry-After")) || 0;
+    else this.#nextMs += 1000 * Math.min(/** @type {any} */ (response.headers.get("Retry-After")), LONGEST_PAUSE_S) || 0;
     return response;
   }
 }
