@@ -109,6 +109,9 @@ SQLite: a file in use is not renamed or replaced
 SQLite: a file in use is not deleted
     How To Corrupt, Unlinking or renaming a database file while in use | a site does not begin anew in silence | waits
     counting/test_rollback.py::test_a_deleted_sqlite_file_is_not_created_again
+SQLite: a file has one name, so that all its connections share one log
+    How To Corrupt, Multiple links to the same file | an acknowledged visit is kept | accepted
+    two servers that use one file by two hard links or bind mounts lose visits; a symlink is no second name
 SQLite: a write-ahead log belongs to the file that has its name
     How To Corrupt, Unlinking or renaming a database file while in use | the file stays whole | holds anyway
     base/database/test_sqlite_files.py::test_a_write_ahead_log_with_the_inode_number_of_a_deleted_log_is_kept
