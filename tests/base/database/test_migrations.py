@@ -44,7 +44,9 @@ site = site_fixture(STARTING_TOTAL=4000)
 
 def migrate(database: Database, revision: str) -> None:
     with create_engine(database.url.replace("postgresql:", "postgresql+psycopg2:")).begin() as connection:
-        command.upgrade(Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection}), revision)
+        config = Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        command.upgrade(config, revision)
 
 
 def differences(site: Site) -> list:
@@ -90,6 +92,15 @@ def test_a_database_of_the_first_release_gets_the_schema_of_a_new_database(datab
         assert differences(site) == []
         assert tables(site) - MODELS == {"alembic_version"}
         assert site.register().ordinal == 4001
+
+
+@pytest.mark.empty_database
+def test_the_name_of_the_folder_with_the_migrations_may_contain_a_percent_sign(database, monkeypatch, tmp_path):
+    folder = tmp_path / "my%20project"
+    folder.symlink_to(MIGRATIONS)
+    monkeypatch.setattr("koyjabo.base.database.engine.MIGRATIONS", folder)
+    with Site(database.url) as site:
+        assert "counters" in tables(site)
 
 
 IMPORTED, ROLLED_UP = "imported from another program", "rolled up into sums after RETENTION_DAYS"
