@@ -209,8 +209,8 @@ Linux: a process begins with three open streams
     execve(2), Notes | a start that can work works | holds anyway
     server/process/test_parent.py::test_a_server_whose_standard_streams_were_closed_serves_and_stops
 Linux: a process may open the files that it needs
-    getrlimit(2), RLIMIT_NOFILE | the server goes on accepting | waits
-    server/process/test_parent.py::test_a_server_without_free_files_lets_new_connections_wait
+    getrlimit(2), RLIMIT_NOFILE | a start that cannot work ends with a sentence | refused
+    server/process/test_startup.py::test_too_few_files_end_the_start_with_one_sentence
 Linux: a file that is being written is whole or absent
     rename(2); open(2) | a listed backup was verified | holds anyway
     upkeep/backups/test_backups.py::test_the_files_of_a_killed_backup_are_removed_by_the_next_backup
