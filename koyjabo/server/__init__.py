@@ -29,5 +29,4 @@ def _open_standard_streams() -> None:
             os.fstat(descriptor)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # it gets the lowest free descriptor: this one
-            stream = os.fdopen(descriptor, "w" if descriptor else "r", encoding="utf-8", closefd=False)
-            setattr(sys, name, stream)
+            setattr(sys, name, os.fdopen(descriptor, "w" if descriptor else "r", encoding="utf-8", closefd=False))

@@ -5,9 +5,9 @@ from contextlib import ExitStack
 import pytest
 import requests
 from host_pages import served
+from matrix.proxies import BuiltinVarnish, CachingNginx, Varnish
 from pages import expect
 from support.programs.patience import PATIENCE_S
-from support.servers.proxies import BuiltinVarnish, CachingNginx, Varnish
 
 PROOF = "web/http/test_origins.py::test_a_public_file_has_the_same_headers_for_every_origin"
 PAGE = """

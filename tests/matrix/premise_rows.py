@@ -109,6 +109,9 @@ SQLite: a file in use is not renamed or replaced
 SQLite: a file in use is not deleted
     How To Corrupt, Unlinking or renaming a database file while in use | a site does not begin anew in silence | waits
     counting/test_rollback.py::test_a_deleted_sqlite_file_is_not_created_again
+SQLite: a file has one name, so that all its connections share one log
+    How To Corrupt, Multiple links to the same file | an acknowledged visit is kept | accepted
+    two servers that use one file by two hard links or bind mounts lose visits; a symlink is no second name
 SQLite: a write-ahead log belongs to the file that has its name
     How To Corrupt, Unlinking or renaming a database file while in use | the file stays whole | holds anyway
     base/database/test_sqlite_files.py::test_a_write_ahead_log_with_the_inode_number_of_a_deleted_log_is_kept
@@ -206,8 +209,8 @@ Linux: a process begins with three open streams
     execve(2), Notes | a start that can work works | holds anyway
     server/process/test_parent.py::test_a_server_whose_standard_streams_were_closed_serves_and_stops
 Linux: a process may open the files that it needs
-    getrlimit(2), RLIMIT_NOFILE | the server goes on accepting | waits
-    server/process/test_parent.py::test_a_server_without_free_files_lets_new_connections_wait_and_leaves_pages_half_of_the_files
+    getrlimit(2), RLIMIT_NOFILE | a start that cannot work ends with a sentence | refused
+    server/process/test_startup.py::test_too_few_files_end_the_start_with_one_sentence
 Linux: a file that is being written is whole or absent
     rename(2); open(2) | a listed backup was verified | holds anyway
     upkeep/backups/test_backups.py::test_the_files_of_a_killed_backup_are_removed_by_the_next_backup

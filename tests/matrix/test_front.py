@@ -27,17 +27,14 @@ from support.servers.proxies import (
     PUBLIC_HOST,
     UNVERIFIED_TLS,
     Apache,
-    BuiltinVarnish,
-    CachingNginx,
     Caddy,
     Nginx,
     Proxy,
-    Varnish,
 )
 from support.servers.server import Server
 
 from matrix.front import BELOW, CACHES, FRONT, PROXIES, TLS, TWO
-from matrix.proxies import CaddyBelowPath, Haproxy, NginxBelowPath
+from matrix.proxies import BuiltinVarnish, CachingNginx, CaddyBelowPath, Haproxy, NginxBelowPath, Varnish
 from matrix.table import Cell
 
 KINDS = {"nginx": Nginx, "Caddy": Caddy, "Apache": Apache, "HAProxy": Haproxy}

@@ -1,4 +1,4 @@
-"""A real nginx, Caddy, Apache, HAProxy and Varnish, from Debian, with the project's configurations."""
+"""A real nginx, Caddy, Apache and HAProxy, from Debian, with the project's configurations."""
 
 from __future__ import annotations
 
@@ -84,36 +84,6 @@ class Nginx(Proxy):
                 "# if ($is_in_clear)": "if ($is_in_clear)",
             }
         return replaced(NGINX_CONFIGURATION.read_text(), changed)
-
-
-class CachingNginx(Nginx):
-    """An nginx with a cache that keeps what the server allows, by path and coding, whatever `Vary` says."""
-
-    def _configuration(self) -> str:
-        cache = (
-            f"proxy_cache_path {self.folder}/cache keys_zone=all:1m; proxy_cache all; proxy_ignore_headers Vary;"
-            " proxy_cache_key $http_host$request_uri$http_accept_encoding; add_header X-Cache $upstream_cache_status;"
-        )
-        return replaced(super()._configuration(), {"server_tokens off;": f"server_tokens off; {cache}"})
-
-
-class Varnish(Proxy):
-    """A Varnish with its built-in rules and the rules of the guide."""
-
-    @property
-    def rules(self) -> str:
-        return documented("vcl")
-
-    def command(self) -> tuple[str | Path, ...]:
-        configuration = self.folder / "default.vcl"
-        backend = f'backend default {{ .host = "127.0.0.1"; .port = "{self.upstream}"; }}'
-        configuration.write_text(f"vcl 4.1;\n{backend}\n{self.rules}")
-        options = ("-F", "-j", "none", "-T", "none", "-s", "default,16m", "-n", self.folder / "varnish")
-        return (program("varnishd"), *options, "-a", f"127.0.0.1:{self.port}", "-f", configuration)
-
-
-class BuiltinVarnish(Varnish):
-    rules = ""
 
 
 class Caddy(Proxy):
