@@ -7,7 +7,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MAX_BYTES = 120
-"""Maximum length of the text for `FileLock.write`."""
+"""Maximum length of a text for `FileLock.write`."""
+
+TOTAL_AT = MAX_BYTES
+"""Where the file has the total that the counter began with. Earlier versions read and write only the text at 0."""
 
 
 class FileLock:
@@ -29,17 +32,17 @@ class FileLock:
         finally:
             fcntl.flock(file, fcntl.LOCK_UN)
 
-    def read(self) -> bytes:
+    def read(self, at: int = 0) -> bytes:
         """The text that a process last wrote while it held the lock. It outlives that process."""
         if self._file is not None:
-            return os.pread(self._file, MAX_BYTES, 0)
+            return os.pread(self._file, MAX_BYTES, at)
         with suppress(OSError):  # the lock was never taken, or the file cannot be created
-            return Path(self._path).read_bytes()[:MAX_BYTES]
+            return Path(self._path).read_bytes()[at : at + MAX_BYTES]
         return b""
 
-    def write(self, text: bytes) -> None:
-        """Replace the text in the file. Requires the lock."""
-        os.pwrite(self._opened(), text.ljust(MAX_BYTES), 0)
+    def write(self, text: bytes, at: int = 0) -> None:
+        """Replace a text in the file. Requires the lock."""
+        os.pwrite(self._opened(), text.ljust(MAX_BYTES), at)
 
     def _opened(self) -> int:
         if self._file is None:

@@ -67,6 +67,7 @@ class Parent:
         self._workers: list[WorkerProcess] = []
         self._application: Application | None = None
         self._announcement = ""
+        self._said = ""  # the last report of a worker that could not use the database
         self._alone: WorkerProcess | None = None  # the only worker, once it serves
         self._status = 0
         self._stopping_since: float | None = None  # monotonic s
@@ -202,6 +203,7 @@ class Parent:
         if report == "" or self._stopping_since is not None:
             return
         if report == READY_REPORT:
+            self._said = ""
             if self._announcement:
                 say(self._announcement, sys.stdout)
                 self._announcement = ""
@@ -209,7 +211,9 @@ class Parent:
                 self._alone = worker
             return
         worker.is_usable = False
-        say(report, sys.stderr)
+        if report != self._said:  # replacements find the same, every second
+            self._said = report
+            say(report, sys.stderr)
         if self._announcement:  # no worker serves
             self._status = BAD_SETTINGS
             self._stop()

@@ -19,7 +19,7 @@ from koyjabo.base.core.runtime import ReportProgress
 from koyjabo.base.database import engine
 from koyjabo.base.database.revisions import NEWEST_REVISION
 from koyjabo.people.audit import log
-from koyjabo.upkeep.backup_record_queries import BACKUP_ACTION, FAILURE_ACTION
+from koyjabo.upkeep.backup_record_queries import BACKUP_ACTION, FAILURE_ACTION, RESTORE_ACTION
 from koyjabo.upkeep.recounts.recounts import LEDGER_SUBJECT
 from . import backup_queries
 from .backup_file import BackupWriter, Head
@@ -31,7 +31,7 @@ BACKUP_ACTIONS = {
     "backup.begin": N_("Backup started"),
     BACKUP_ACTION: N_("Backup made"),
     FAILURE_ACTION: N_("Backup failed"),
-    "ledger.restore": N_("Backup restored"),
+    RESTORE_ACTION: N_("Backup restored"),
 }
 ROUTINE_BACKUP_ACTIONS = {BACKUP_ACTION: '"proven": true'}
 

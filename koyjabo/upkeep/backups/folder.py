@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import secrets
+import shlex
 import shutil
 import tempfile
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from koyjabo.base.core.errors import BackupUnderWay, Unusable
+from koyjabo.base.settings.schema import Settings
+from koyjabo.counting.earlier_total import EarlierTotal
 from . import backup_file
 
 VERIFIED_ENDING, UNVERIFIED_ENDING = ".backup", ".unverified"
@@ -100,6 +103,19 @@ class BackupFolder:
         except OSError:  # no backup was ever made, or the file system has no locks
             pass
         return False
+
+
+def newest_total(settings: Settings) -> EarlierTotal | None:
+    """The total of the newest verified backup in BACKUP_DIR."""
+    with suppress(OSError):
+        folder = BackupFolder(Path(settings.backup_dir))
+        for name in reversed(folder.names() if settings.backup_dir else []):
+            with suppress(Unusable):
+                return EarlierTotal(backup_file.head(folder.path / name).total, shlex.quote(str(folder.path / name)))
+    return None
+
+
+BACKUP_TOTALS = {"backups": newest_total}
 
 
 def _lock(lock: BinaryIO) -> None:
