@@ -11,16 +11,15 @@ from koyjabo.base.database.file_lock import TOTAL_AT, FileLock
 from koyjabo.base.settings import database_url
 from koyjabo.base.settings.schema import Settings
 
+EARLIER_TOTALS: "Registry[str, Callable[[Settings], EarlierTotal | None]]" = Registry()
+"""Functions that find an earlier total in the surroundings of a database."""
+
 
 class EarlierTotal(NamedTuple):
     """The last known total of a database, and the argument of `koyjabo restore` that brings it back, or ""."""
 
     total: int
     source: str
-
-
-EARLIER_TOTALS: Registry[str, Callable[[Settings], EarlierTotal | None]] = Registry()
-"""Functions that find an earlier total in the surroundings of a database."""
 
 
 def remember_start(path: str, starting_total: int) -> None:

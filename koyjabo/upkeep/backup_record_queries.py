@@ -13,7 +13,9 @@ BACKUP_WORK = "backups"
 """The row in `nightly_work`. Until the first night, its `seen_ms` is when backups were turned on."""
 
 BACKUP_ACTION, FAILURE_ACTION, RESTORE_ACTION = "ledger.backup", "backup.failed", "ledger.restore"
-"""Actions in the audit log. The details of a verified backup have `proven`."""
+"""Actions in the audit log. The details of a verified backup have `proven`. A restore ends with a recount that must
+find no problems.
+"""
 
 MAX_BACKUP_RECORDS = 100
 """How many records of the audit log are searched for a verified backup."""

@@ -1,5 +1,6 @@
 """The lock that makes writers of a SQLite database wait in order."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -31,6 +32,17 @@ class FileLock:
             yield
         finally:
             fcntl.flock(file, fcntl.LOCK_UN)
+
+    def require_locks(self) -> None:
+        """Raises OSError with ENOLCK if the file system has no locks, of this kind or of SQLite's."""
+        for lock in (fcntl.flock, fcntl.lockf):
+            try:
+                lock(self._opened(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(self._opened(), fcntl.LOCK_UN)
+            except (BlockingIOError, PermissionError):
+                pass  # another process has the lock
+            except OSError as error:
+                raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK), self._path) from error
 
     def read(self, at: int = 0) -> bytes:
         """The text that a process last wrote while it held the lock. It outlives that process."""

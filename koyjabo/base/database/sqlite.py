@@ -70,6 +70,8 @@ def connect(
     """
     if path not in _opened:
         _create(path)
+        with closing(FileLock(path)) as lock:
+            lock.require_locks()  # SQLite would call the database locked, and wait
     _make_private(path)
     connection = open_existing(path, timeout_s)
     _opened.add(path)

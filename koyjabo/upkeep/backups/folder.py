@@ -34,6 +34,8 @@ LOCK_FILE, WORK_FOLDER = ".koyjabo-backup.lock", ".koyjabo-backup"
 
 LOCK_ATTEMPTS, LOCK_PAUSE_S = 5, 0.1
 
+BACKUP_TOTALS = {"backups": lambda settings: newest_total(settings)}
+
 
 class BackupFile(NamedTuple):
     """A complete backup in the folder."""
@@ -113,9 +115,6 @@ def newest_total(settings: Settings) -> EarlierTotal | None:
             with suppress(Unusable):
                 return EarlierTotal(backup_file.head(folder.path / name).total, shlex.quote(str(folder.path / name)))
     return None
-
-
-BACKUP_TOTALS = {"backups": newest_total}
 
 
 def _lock(lock: BinaryIO) -> None:

@@ -3,14 +3,11 @@
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
 from koyjabo.base.core.clock import Clock, iso
 from koyjabo.base.core.errors import LedgerUnavailable, Unusable
 from koyjabo.base.core.runtime import ReportProgress
 from koyjabo.base.database.engine import disposable, migrate, snapshot, translated_errors
 from koyjabo.base.database.outage_causes import reason_of
-from koyjabo.upkeep import backup_record_queries
 from koyjabo.upkeep.recounts.recount_queries import RecountResult, newest_id, recount
 from . import backup, backup_file, backup_queries, restore, restore_queries
 from .backup_file import Head
@@ -54,8 +51,8 @@ def _require_own(folder: BackupFolder) -> None:
     would be removed one after the other.
     """
     newest: Head | None = None
-    with translated_errors(), snapshot() as connection, Session(connection) as session:
-        epoch, known = backup_queries.counter_state(connection).epoch, backup_record_queries.known_backups(session)
+    with translated_errors(), snapshot() as connection:
+        epoch, known = backup_queries.counter_state(connection).epoch, backup_queries.known_backups(connection)
     for name in reversed(folder.names()):
         with suppress(Unusable):
             head = backup_file.head(folder.path / name)
