@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from koyjabo.base.core import own_files
+
 MAX_BYTES = 120
 """Maximum length of a text for `FileLock.write`."""
 
@@ -58,7 +60,7 @@ class FileLock:
 
     def _opened(self) -> int:
         if self._file is None:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = own_files.open_lock(Path(self._path))
         return self._file
 
     def close(self) -> None:

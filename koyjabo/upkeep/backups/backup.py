@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from koyjabo.base.core import own_files
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import KoyJaboError, Unusable
 from koyjabo.base.core.extensions import db
@@ -66,7 +67,8 @@ def write(path: Path, clock: Clock, progress: ReportProgress, temporary: Path | 
                 return _write(file, connection, clock, progress)
         except OSError as error:
             advice = " Free up space there." if error.errno in DISK_FULL_ERRORS else ""
-            raise Unusable(f"{path} cannot be written: {error.strerror or error}.{advice}") from None
+            reason = own_files.reason_of_system(error, path.parent)
+            raise Unusable(f"{path} cannot be written: {reason}.{advice}") from None
 
 
 def _write(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProgress) -> Head:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from koyjabo.base.core import own_files
 from koyjabo.base.core.errors import BackupUnderWay, Unusable
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.earlier_total import EarlierTotal
@@ -74,6 +75,12 @@ class BackupFolder:
         size = path.stat().st_size
         return BackupFile(name, made_ms(name), size, total, total is not None and name.endswith(VERIFIED_ENDING))
 
+    def remedy(self) -> str:
+        """The command that makes all backups readable for this user; "" if they are."""
+        if all(os.access(self.path / name, os.R_OK) for name in self.names("")):
+            return ""
+        return f"chown -R {os.geteuid()}:{os.getegid()} {shlex.quote(str(self.path))}"
+
     def rotate(self, keep: int, verified: str) -> None:
         """Remove all verified backups except the newest `keep` and `verified`, which was verified last."""
         for name in self.names()[:-keep]:
@@ -85,11 +92,11 @@ class BackupFolder:
         """Yield an empty folder for temporary files, which is removed at the end. What a killed process has left there
         is removed first. Raises BackupUnderWay while another process has the lock.
         """
-        with open(os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600), "rb") as lock:
+        with open(own_files.open_lock(self.path / LOCK_FILE), "rb") as lock:
             _lock(lock)
             work = self.path / WORK_FOLDER
             shutil.rmtree(work, ignore_errors=True)
-            work.mkdir(mode=0o700)
+            own_files.make_folder(work)
             try:
                 yield work
             finally:
@@ -153,6 +160,7 @@ def atomic_file(path: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
     descriptor, name = tempfile.mkstemp(dir=folder or path.parent, prefix=f".{path.name}.")
     try:
         with open(descriptor, "wb") as file:
+            own_files.give(descriptor, path)
             yield file
             file.flush()
             os.fsync(file.fileno())
