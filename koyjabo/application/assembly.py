@@ -113,7 +113,10 @@ def _make_first_admin(settings: Settings, accounts: Accounts) -> None:
         password = accounts.make_up_admin()
         if password is not None:
             logs.print_to_operator(
-                f"Log in to the panel as {PLACEHOLDER_EMAIL} with the password {password} (it is not shown again)"
+                f"Log in to the panel as {PLACEHOLDER_EMAIL} with the password {password} (it is not shown again)",
+                "first_password",
+                email=PLACEHOLDER_EMAIL,
+                password=password,
             )
 
 

@@ -17,6 +17,7 @@ from koyjabo.application import features
 from koyjabo.base.core import installation
 from koyjabo.base.core.command_line import whole_number
 from koyjabo.base.core.installation import VERSION
+from koyjabo.base.core.json_output import wrap_standard_error
 from koyjabo.server.process.children import flush
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Commands(click.Group):
         """Run a command. An error of the system is a sentence, with status 1. Click ends silently if no program reads
         the output.
         """
+        wrap_standard_error()
         try:
             return super().main(*arguments, **options)
         except OSError as error:

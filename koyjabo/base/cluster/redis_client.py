@@ -196,7 +196,7 @@ class SentinelClient(RedisClient):
                 log.info("sentinels_unavailable cause=%r", cause_of_error(error))
                 continue
             if before not in (None, current):
-                log.warning("redis_master_changed master=%s:%s", *current)
+                log.warning("redis_master_changed master=%s", "{}:{}".format(*current))
 
 
 class Script:

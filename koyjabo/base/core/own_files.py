@@ -19,8 +19,8 @@ def give(file: int, path: Path) -> None:
     """Give a file or folder that root has made to the owner of the data, or of its folder. Does nothing for other
     users, for their files, and on file systems without owners.
     """
-    made = os.fstat(file)
-    if os.geteuid() or made.st_uid or (stat.S_ISREG(made.st_mode) and made.st_nlink > 1):
+    status = os.fstat(file)
+    if os.geteuid() or status.st_uid or (stat.S_ISREG(status.st_mode) and status.st_nlink > 1):
         return
     with suppress(OSError):
         model = next(filter(os.path.exists, (model for model in _models if model != path)), path.absolute().parent)
@@ -69,7 +69,7 @@ def open_lock(path: Path) -> int:
 
 
 def reason_of_system(error: OSError, folder: Path | str) -> str:
-    """The system's reason. A folder that can have no more files is told from a full disk."""
+    """The system's reason. Names a lack of inodes, which it calls a full disk."""
     if error.errno == ENOSPC:
         with suppress(OSError):
             state = os.statvfs(folder)

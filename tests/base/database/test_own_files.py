@@ -43,7 +43,7 @@ def owners(folder: Path) -> set[tuple[int, int]]:
     return {(path.stat().st_uid, path.stat().st_gid) for path in folder.rglob("*")}
 
 
-def test_what_root_makes_belongs_to_the_servers_user(folder):
+def test_files_that_root_makes_belong_to_the_servers_user(folder):
     (folder / "backups").mkdir()  # by root
     with Site(f"sqlite:///{folder / 'new' / 'live.db'}", BACKUP_DIR=str(folder / "backups")) as site:
         site.register("ayesha")
