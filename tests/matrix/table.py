@@ -59,6 +59,11 @@ class Cell:
     def why(self) -> str:
         return self.text_of(self.table.reasons)
 
+    @property
+    def loud(self) -> str:
+        """Why the server need not be quiet; empty if it has to be."""
+        return self.text_of(self.table.loud)
+
     def text_of(self, texts: Texts) -> str:
         pair = (self.surface, self.distortion)
         return next((text for key, text in texts.items() if all(map(fnmatchcase, pair, key))), "")
@@ -98,6 +103,9 @@ class Table:
     """Why a cell is empty, or why its outcome is not the obvious one."""
 
     says: Texts = field(default_factory=dict)
+    loud: Texts = field(default_factory=dict)
+    """Why a serving server is not quiet (`quiet.py`)."""
+
     places: tuple[str, ...] = ("",)
     absent: frozenset[tuple[str, str]] = frozenset()
     """Pairs of a surface or a distortion and a place that cannot be."""

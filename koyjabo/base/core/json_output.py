@@ -29,7 +29,7 @@ def json_line(event: str, level: str, **fields: object) -> str:
 
 
 class JsonStream:
-    """Standard error whose lines are JSON objects. The log's own lines stay as they are, and so does a question, which
+    """Standard error whose lines are JSON objects. The log's own lines stay as they are, and so does a prompt, which
     does not end its line.
     """
 
@@ -45,8 +45,8 @@ class JsonStream:
         return len(text)
 
     def flush(self) -> None:
-        question, self._line = self._line, ""
-        self._stream.write(question)
+        prompt, self._line = self._line, ""
+        self._stream.write(prompt)
         self._stream.flush()
 
     def isatty(self) -> bool:
