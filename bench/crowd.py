@@ -206,10 +206,11 @@ class Run:
 
 
 @click.command(help=__doc__)
+@click.option("--save", is_flag=True, help="store the output in bench/results")
 @click.option("--pages", default=PAGES, show_default=True, help="number of open pages")
-@click.option("--quick", is_flag=True, help="600 pages on SQLite, only to see that it works; not stored")
+@click.option("--quick", is_flag=True, help="600 pages on SQLite, only to see that it works")
 @versions.option
-def main(pages: int, quick: bool, before: Version | None) -> None:
+def main(save: bool, pages: int, quick: bool, before: Version | None) -> None:
     databases, workers, seconds = (SQLITE, POSTGRES), 6, 20
     if quick:
         pages, databases, workers, seconds = 600, (SQLITE,), 2, 2
@@ -224,7 +225,7 @@ def main(pages: int, quick: bool, before: Version | None) -> None:
             for version in in_turn((before, THIS) if before else (THIS,), 1, f", {database}: {pages:,} pages"):
                 runs[database, version] = measured(folder, version, database, pages, workers, seconds)
     say_runs(report, runs, pages)
-    if not quick:
+    if save and not quick:
         report.save()
     sys.exit(0 if all(run.exact and not run.behind for run in runs.values()) else 1)
 

@@ -48,9 +48,10 @@ MARK = "INSERT INTO watermarks (name, upto, version) VALUES ('{name}', 0, 0) ON 
 
 
 @click.command(help=__doc__)
+@click.option("--save", is_flag=True, help="store the output in bench/results")
 @click.option("--rounds", default=9, show_default=True, help="rounds for each request")
-@click.option("--quick", is_flag=True, help="few pages and one round, only to see that it works; not stored")
-def main(rounds: int, quick: bool) -> None:
+@click.option("--quick", is_flag=True, help="few pages and one round, only to see that it works")
+def main(save: bool, rounds: int, quick: bool) -> None:
     pages, rounds, many = (PAGES // 1000, 1, CROWD) if quick else (PAGES, rounds, MANY)
     machine.demand("cc", "taskset")
     cores = machine.two_cores()
@@ -65,7 +66,7 @@ def main(rounds: int, quick: bool) -> None:
         targets = [cost_of_a_request(report, testbed, pages, rounds), memory_of_a_number(testbed, many)]
         targets.append(delay_of_a_view(testbed, rounds))
     say_targets(report, targets)
-    if not quick:
+    if save and not quick:
         report.save()
 
 

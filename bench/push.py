@@ -64,11 +64,12 @@ Results = Mapping[Candidate, Measurement]
 
 
 @click.command(help=__doc__)
+@click.option("--save", is_flag=True, help="store the output in bench/results")
 @click.option("--rounds", default=9, show_default=True, help="rounds for each server")
 @click.option("--size", "sizes", type=int, multiple=True, help="number of connections; 1,000 and 10,000 by default")
-@click.option("--quick", is_flag=True, help="200 connections, 3 rounds, only to see that it works; not stored")
+@click.option("--quick", is_flag=True, help="200 connections, 3 rounds, only to see that it works")
 @versions.option
-def main(rounds: int, sizes: tuple[int, ...], quick: bool, before: Version | None) -> None:
+def main(save: bool, rounds: int, sizes: tuple[int, ...], quick: bool, before: Version | None) -> None:
     sizes, rounds, seconds = ((200,), 3, 2) if quick else (sizes or (FEW, MANY), rounds, 20)
     machine.demand("cc", "taskset")
     cores = machine.two_cores()
@@ -96,7 +97,7 @@ def main(rounds: int, sizes: tuple[int, ...], quick: bool, before: Version | Non
             say_results(report, size, results, others)
             all_targets += targets(size, results, list(zip((OURS, OURS_PLAIN), older, strict=False)))
     say_targets(report, all_targets)
-    if not quick and present == others:
+    if save and not quick and present == others:
         report.save()
 
 

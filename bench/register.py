@@ -46,9 +46,10 @@ Runs = Mapping[Contender, Sequence[Run]]
 
 
 @click.command(help=__doc__)
-@click.option("--quick", is_flag=True, help="one round of one second, only to see that it works; not stored")
+@click.option("--save", is_flag=True, help="store the output in bench/results")
+@click.option("--quick", is_flag=True, help="one round of one second, only to see that it works")
 @versions.option
-def main(quick: bool, before: Version | None) -> None:
+def main(save: bool, quick: bool, before: Version | None) -> None:
     rounds, seconds = (1, 1) if quick else (3, 4)
     machine.demand("cc", "taskset", "node")
     cores = machine.two_cores()
@@ -73,7 +74,7 @@ def main(quick: bool, before: Version | None) -> None:
     say_runs(report, runs, others)
     report.say(f"The disk syncs in {fsync_ms:.2f} ms. PostgreSQL: {durability}.")
     say_targets(report, targets(runs, older, fsync_ms))
-    if not quick and present == others:
+    if save and not quick and present == others:
         report.save()
 
 

@@ -66,8 +66,9 @@ class Reading:
 
 
 @click.command(help=__doc__)
+@click.option("--save", is_flag=True, help="store the output in bench/results")
 @click.option("--visits", default=ALL_VISITS, show_default=True, help="number of visits, by a tenth as many people")
-def main(visits: int) -> None:
+def main(save: bool, visits: int) -> None:
     machine.demand("taskset")
     cores = machine.two_cores()
     report = machine.begin_report(
@@ -78,7 +79,7 @@ def main(visits: int) -> None:
     )
     with prepared(cores, SQLITE) as testbed:
         say_targets(report, of_site(report, testbed, visits))
-    if visits == ALL_VISITS:
+    if save and visits == ALL_VISITS:
         report.save()
 
 

@@ -47,9 +47,10 @@ OURS = name_of(FEW)
 
 
 @click.command(help=__doc__)
+@click.option("--save", is_flag=True, help="store the output in bench/results")
 @click.option("--visits", default=10_000_000, show_default=True, help="visits in the large ledger")
-@click.option("--quick", is_flag=True, help="one round of one second, only to see that it works; not stored")
-def main(visits: int, quick: bool) -> None:
+@click.option("--quick", is_flag=True, help="one round of one second, only to see that it works")
+def main(save: bool, visits: int, quick: bool) -> None:
     rounds, seconds = (1, 1) if quick else (3, 4)
     machine.demand("cc", "taskset", "node")
     cores = machine.two_cores()
@@ -63,7 +64,7 @@ def main(visits: int, quick: bool) -> None:
         readings = read_all(subjects(visits, testbed), testbed, rounds, seconds)
     say_readings(report, readings)
     say_targets(report, targets(readings, visits))
-    if not quick:
+    if save and not quick:
         report.save()
 
 

@@ -26,6 +26,7 @@ from support.programs import chromium
 from support.programs.applications import copied_routes
 from support.programs.forking import Starting
 from support.programs.statements import share_compiled_statements
+from support.runs.machine import forget_users_variables, process_count
 from support.runs.short_run import EVERYTHING
 from support.servers.server import Server
 
@@ -59,8 +60,14 @@ NewServer = Callable[..., Server]
 settings.register_profile("untimed", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
+forget_users_variables()
 koyjabo.make_routes = copied_routes
 share_compiled_statements()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    return process_count()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

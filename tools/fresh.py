@@ -31,16 +31,24 @@ WAYS = {
 
 PACKAGES = "python3,python3-venv,make,git,curl,ca-certificates"
 USER, HOME, FOLDER = "stranger", "home/stranger", "my sites"
-SETTINGS = re.compile(r"(PIP_|SSL_CERT_|NODE_EXTRA_CA|REQUESTS_CA|CURL_CA|GIT_SSL|npm_config_|https?_proxy|no_proxy)", re.I)
+SETTINGS = re.compile(
+    "PIP_|UV_|SSL_CERT_|NODE_EXTRA_CA|REQUESTS_CA|CURL_CA|GIT_SSL|npm_config_|https?_proxy|no_proxy", re.I
+)
 """Environment variables that installing needs on this machine."""
 
 FILES = ("etc/pip.conf", "etc/npmrc", "etc/resolv.conf", "etc/hosts", "etc/ssl/certs/ca-certificates.crt")
 HOME_FILES = (".npmrc", ".config/pip/pip.conf", ".pip/pip.conf")
-MOUNTS = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && mount -t tmpfs tmpfs "$0/dev/shm" && exec setsid -w chroot "$0" "$@"'
+ENTER = """
+mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && mount -t tmpfs tmpfs "$0/dev/shm"
+setsid -w chroot "$0" "$@"
+exit $?
+"""
+"""The shell stays, as the first process of its namespace: it reaps what others leave."""
+
 
 SCRIPT = """
 ulimit -n 1024
-unpack() { mkdir "$1" && tar -xf /source.tar -C "$1"; }
+unpack() { mkdir "$1" && git -C /source archive HEAD | tar -x -C "$1"; }
 cd ~/%(folder)s && %(get)s || exit
 began=$(date +%%s)
 setsid sh -c %(serve)s >~/run.log 2>&1 &
@@ -57,16 +65,18 @@ for command in %(then)s; do
   began=$(date +%%s)
   sh -c "$command" >~/log 2>&1
   status=$?
-  [ $status = 0 ] || { grep -E '^(FAILED|ERROR)|[Ee]rror:' ~/log | head -n 30; tail -n 30 ~/log; }
-  grep -E '^NOT TESTED|passed' ~/log
+  if [ $status = 0 ]; then grep -E '^NOT TESTED|passed' ~/log; else tail -n 80 ~/log; fi
   echo "$command: status $status after $(($(date +%%s) - began)) s"
   [ $status = 0 ] || exit $status
 done
+[ -d .git ] || exit 0
+git status --short
+[ -z "$(git status --porcelain)" ] || { echo "the commands have changed these files"; exit 1; }
 """
 
 
 def commands(then: list[str]) -> dict[str, str]:
-    """The README's commands: `get` fetches the source, `serve` starts the server. `then` replaces those of "Contribute"."""
+    """The README's commands: `get` the source, `serve`, and `then` what "Contribute" has, or the given commands."""
     blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     get, serve = blocks[0].splitlines()
     contribute = next(block.splitlines() for block in blocks if "make test" in block)
@@ -119,13 +129,14 @@ def _try(new: Path, name: str, way: str, then: list[str]) -> bool:
         subprocess.run(("tar", "-xf", new, "-C", machine), check=True)
         machine.chmod(0o755)
         _move_in(machine, way, {**commands(then), "folder": shlex.quote(FOLDER)})
-        command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", MOUNTS, str(machine)]
+        command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", ENTER, str(machine)]
         kept = [f"{key}={value}" for key, value in os.environ.items() if SETTINGS.match(key)]
         command += ["su", USER, "-s", "/bin/sh", "-c", shlex.join(["env", "-i", *_login(kept), "sh", f"/{HOME}/go.sh"])]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         for line in process.stdout:
-            print(f"{name}: {line}", end="", flush=True)
+            sys.stdout.write(f"{name}: {line}")
+            sys.stdout.flush()
         return process.wait() == 0
 
 
@@ -146,14 +157,11 @@ def _move_in(machine: Path, way: str, words: dict[str, str]) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
     (machine / HOME / FOLDER).mkdir()
-    git = ("git", "-c", "safe.directory=*")
-    if way == "archive":
-        subprocess.run((*git, "archive", "--output", machine / "source.tar", "HEAD"), cwd=ROOT, check=True)
-    else:
-        subprocess.run((*git, "clone", "--quiet", "--bare", ROOT, machine / "source"), check=True)
+    git = ("git", "-c", "safe.directory=*", "clone", "--quiet", "--bare", "--no-hardlinks")
+    subprocess.run((*git, ROOT, machine / "source"), check=True)
     get = words["get"].replace("git clone ADDRESS-OF-THIS-REPOSITORY", WAYS[way])
     (machine / HOME / "go.sh").write_text(f"cd\n{SCRIPT % {**words, 'get': get}}")
-    subprocess.run(("chroot", machine, "chown", "-R", USER, f"/{HOME}", *(["/source"] if way != "archive" else [])), check=True)
+    subprocess.run(("chroot", machine, "chown", "-R", USER, f"/{HOME}", "/source"), check=True)
 
 
 if __name__ == "__main__":

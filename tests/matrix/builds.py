@@ -32,7 +32,9 @@ def build(name: str) -> Path:
     if name == NOW:
         return ROOT
     if not commit_named(name):
-        raise MissingProgram("the history is missing: a clone that is not shallow has it (`git fetch --unshallow`)")
+        raise MissingProgram(
+            "the history is missing: `git fetch --unshallow` brings it, or a clone instead of an archive"
+        )
     BUILDS_FOLDER.mkdir(exist_ok=True)
     folder = BUILDS_FOLDER / name
     requirements, packages = folder / "requirements.txt", folder / "packages"

@@ -30,6 +30,9 @@ import pytest
 WORDS = {"c": "counts", "r": "refused", "w": "waits", "g": "goes without", "m": "means nothing", "-": ""}
 
 ANY = "*"
+HAND = "by hand: "
+"""How the reason of a cell begins that no test makes, because it needs another machine."""
+
 Texts = dict[tuple[str, str], str]
 """Texts by patterns of a surface and of a distortion, with `*` as in names of files. The first that fits applies."""
 
@@ -65,8 +68,11 @@ class Cell:
         return self.text_of(self.table.loud)
 
     def text_of(self, texts: Texts) -> str:
-        pair = (self.surface, self.distortion)
-        return next((text for key, text in texts.items() if all(map(fnmatchcase, pair, key))), "")
+        return next((text for key, text in texts.items() if all(map(fnmatchcase, self.pair, key))), "")
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        return (self.surface, self.distortion)
 
     @property
     def id(self) -> str:
@@ -85,7 +91,7 @@ class Cell:
             "outcome": self.outcome,
             "why": self.why or self.says,
             "quick": self.is_quick,
-            "test": f"{self.table.test}[{self.id}]" if self.outcome else "",
+            "test": f"{self.table.test}[{self.id}]" if self.outcome and not self.why.startswith(HAND) else "",
         }
 
 

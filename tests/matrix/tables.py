@@ -1,4 +1,4 @@
-"""The eight tables."""
+"""The nine tables: of the product, and of the machine that the tests run on."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from matrix.behind import BEHIND
 from matrix.clients import CLIENTS
 from matrix.clocks import TIME
 from matrix.front import FRONT
+from matrix.machine import MACHINE
 from matrix.settings import SETTINGS
 from matrix.table import Table
 from matrix.versions import VERSIONS
 
-TABLES: tuple[Table, ...] = (browser.TABLE, element.TABLE, SETTINGS, BEHIND, FRONT, VERSIONS, TIME, CLIENTS)
+TABLES: tuple[Table, ...] = (browser.TABLE, element.TABLE, SETTINGS, BEHIND, FRONT, VERSIONS, TIME, CLIENTS, MACHINE)

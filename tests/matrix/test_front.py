@@ -21,16 +21,16 @@ from support.clients.listener import Listener, PlainSocket, SocketioSocket
 from support.programs.certificates import new_certificate
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
-from support.servers import proxies
 from support.servers.api_client import Caller
-from support.servers.proxies import PUBLIC_HOST, UNVERIFIED_TLS, Nginx, Proxy
+from support.servers.proxies import GUIDE, PUBLIC_HOST, UNVERIFIED_TLS, Apache, Caddy, Nginx, Proxy
 from support.servers.server import Server
 
 from matrix.front import BELOW, FRONT, PROXIES, TLS, TWO
+from matrix.proxies import CaddyBelowPath, Haproxy, NginxBelowPath
 from matrix.table import Cell
 
-KINDS = {"nginx": Nginx, "Caddy": proxies.Caddy, "Apache": proxies.Apache, "HAProxy": proxies.Haproxy}
-KINDS |= {f"nginx{BELOW}": proxies.NginxBelowPath, f"Caddy{BELOW}": proxies.CaddyBelowPath}
+KINDS = {"nginx": Nginx, "Caddy": Caddy, "Apache": Apache, "HAProxy": Haproxy}
+KINDS |= {f"nginx{BELOW}": NginxBelowPath, f"Caddy{BELOW}": CaddyBelowPath}
 ADMIN = "rani@example.com"
 AMERICA, TURKEY = "8.8.8.8", "85.111.0.1"
 BADGE = "/badge.svg?value=total"
@@ -218,5 +218,5 @@ def test_a_surface_works_through_a_proxy_as_its_cell_says(cell, front_of, monkey
 
 
 def test_each_documented_configuration_is_a_column():
-    documented = re.findall("^```(?!html)([a-z]+)$", proxies.GUIDE, re.MULTILINE)
+    documented = re.findall("^```(?!html)([a-z]+)$", GUIDE, re.MULTILINE)
     assert {language.removesuffix("file") for language in documented} == set(map(str.lower, PROXIES))

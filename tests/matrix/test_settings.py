@@ -74,6 +74,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     for name in (*table.NAMES, "RENDER", "DYNO"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(config, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)  # a relative BACKUP_DIR is created
     return tmp_path
 
 

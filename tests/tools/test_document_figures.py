@@ -72,3 +72,13 @@ def test_the_documents_name_only_benchmarks_and_options_that_exist():
     options = {(name, word) for name, words in named for word in words.strip('"').split() if word.startswith("--")}
     text = {name: (ROOT / "bench" / f"{name}.py").read_text() for name, _ in named}
     assert [(name, option) for name, option in options if f'"{option}"' not in text[name]] == []
+
+
+def test_a_benchmark_overwrites_a_result_that_documents_quote_only_with_save():
+    conditions = [
+        condition
+        for path in (ROOT / "bench").glob("*.py")
+        for condition in re.findall(r"if (.*):\n +report\.save\(\)", path.read_text())
+    ]
+    assert len(conditions) == len(list((ROOT / "bench").glob("*.py")))
+    assert [condition for condition in conditions if not condition.startswith("save and ")] == []

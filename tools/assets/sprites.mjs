@@ -5,11 +5,13 @@
  * the ground, or what is below; other values are colours in upkeep/look/picture.py. Letters and digits on flaps are
  * named by their size, and have a margin of PAD on both sides. Noto Sans Bengali is licensed under the SIL Open Font
  * License 1.1.
+ *
+ * The file is only written if its content changes, because Node versions compress it differently.
  */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { deflateSync } from "node:zlib";
+import { deflateSync, inflateSync } from "node:zlib";
 import { Blob, Face, Font } from "harfbuzzjs";
 import subsetFont from "subset-font";
 
@@ -135,4 +137,5 @@ for (const size of LETTERS) {
   }
 }
 const sizes = JSON.stringify(Object.fromEntries(Object.entries(parts).map(([name, { width, height }]) => [name, [width, height]])));
-writeFileSync(file, deflateSync(Buffer.concat([Buffer.from(`${sizes}\n`), ...Object.values(parts).map(({ pixels }) => pixels)]), { level: 9 }));
+const content = Buffer.concat([Buffer.from(`${sizes}\n`), ...Object.values(parts).map(({ pixels }) => pixels)]);
+if (!existsSync(file) || !content.equals(inflateSync(readFileSync(file)))) writeFileSync(file, deflateSync(content, { level: 9 }));

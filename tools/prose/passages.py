@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from babel.messages.pofile import read_po
+
 from checkout import files_of
 
 MESSAGES = "koyjabo/translations/bn/LC_MESSAGES/messages.po"

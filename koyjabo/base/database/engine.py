@@ -224,6 +224,7 @@ def migrate(connection: Connection) -> None:
     from alembic.config import Config
 
     config = Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))  # it is interpolated
     if connection.dialect.name != "sqlite" and inspect(connection).has_table("counters"):
         # Batches of visits take this lock first. A batch that is already running would deadlock with changes to its
         # other tables.

@@ -8,6 +8,7 @@ driver nor a log call lets another greenlet run while it holds one.
 Our code on a real thread must not log, because the counter of logged errors has green locks.
 """
 
+import gc
 import logging
 import sys
 import warnings
@@ -25,8 +26,13 @@ def patch() -> None:
         from eventlet import hubs, patcher
     hubs.use_hub("selects")  # patching creates a hub, and processes forked from this one must not share an epoll object
     patcher.original("selectors")  # left unpatched for EVENTLET_HUB=asyncio, whose hub is created later
+    # eventlet reports each lock among all objects that it has not replaced. Since Python 3.14, `threading` keeps one as
+    # the default of an argument. It guards only the list of foreign threads.
+    if sys.version_info >= (3, 14):
+        gc.freeze()
     # Real threads use the database and open files. A patched `os.open` would create an event loop in each of them.
     eventlet.monkey_patch(psycopg=False, os=False)
+    gc.unfreeze()
     threading = patcher.original("threading")
     _give_to_logging(threading)
     with _imported_as_threading(threading):

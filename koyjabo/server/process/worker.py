@@ -41,7 +41,7 @@ RESERVED_FILES = 50
 """Number of files reserved for the database, the log and others."""
 
 MIN_REQUESTS = 1000
-"""Minimum number of HTTP connections that files are reserved for, if the limit on open files is low."""
+"""Number of HTTP connections that files are reserved for, if the limit on open files is low. They get at most half."""
 
 MAX_REQUESTS = 25_000
 """Maximum number of HTTP connections. Beyond this, the ones that have kept the server waiting longest are closed."""
@@ -200,10 +200,11 @@ def _allow_files(connections: int) -> tuple[int, int]:
     files would stop accepting for good.
     """
     allowed = _raise_limit_of_files(connections + max(MIN_REQUESTS, min(connections, MAX_REQUESTS)) + RESERVED_FILES)
-    sockets = min(connections, max(1, allowed - RESERVED_FILES - MIN_REQUESTS))
+    free = allowed - RESERVED_FILES
+    sockets = min(connections, max(1, free - min(MIN_REQUESTS, free // 2)))
     if sockets < 0.9 * connections:
         logging.getLogger(__name__).warning("max_connections wanted=%d allowed=%d", connections, sockets)
-    return sockets, max(1, allowed - RESERVED_FILES - sockets)
+    return sockets, max(1, free - sockets)
 
 
 def _raise_limit_of_files(files: int) -> int:

@@ -209,7 +209,7 @@ LONG = "x" * 500
 def disk(tmp_path: Path) -> Iterator[Path]:
     with small_disk(tmp_path / "disk", "size=4m") as folder:
         if folder is None:
-            pytest.skip("a full disk: this user may not mount one")
+            pytest.skip("the right to mount a small disk is missing: `sudo make test` has it")
         yield folder
 
 

@@ -49,7 +49,9 @@ site = site_fixture(STARTING_TOTAL=4000)
 
 def migrate(database: Database, revision: str) -> None:
     with create_engine(database.url.replace("postgresql:", "postgresql+psycopg2:")).begin() as connection:
-        command.upgrade(Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection}), revision)
+        config = Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        command.upgrade(config, revision)
 
 
 def differences(site: Site) -> list:
@@ -123,6 +125,15 @@ def test_a_file_system_without_locks_or_shared_memory_is_refused(sqlite_database
     error.sqlite_errorname = "SQLITE_IOERR_SHMMAP"
     with pytest.raises(UnusableDatabase, match="no memory that processes share"), translated_errors():
         raise error
+
+
+@pytest.mark.empty_database
+def test_the_name_of_the_folder_with_the_migrations_may_contain_a_percent_sign(database, monkeypatch, tmp_path):
+    folder = tmp_path / "my%20project"
+    folder.symlink_to(MIGRATIONS)
+    monkeypatch.setattr("koyjabo.base.database.engine.MIGRATIONS", folder)
+    with Site(database.url) as site:
+        assert "counters" in tables(site)
 
 
 IMPORTED, ROLLED_UP = "imported from another program", "rolled up into sums after RETENTION_DAYS"

@@ -3,7 +3,6 @@
 import re
 import socketserver
 import ssl
-import subprocess
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ import requests
 from support.application.site import Site
 from support.clients.members import Member
 from support.people.accounts import sign_up
+from support.programs.certificates import new_certificate
 from support.programs.patience import PATIENCE_S
 from support.programs.ports import free_port
 from support.programs.processes import wait_until
@@ -29,19 +29,13 @@ LOGIN = "live%40example.com:p%40ss%3Aw%2Frd%3F@"
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> Path:
-    """A certificate for `localhost` that other machines do not trust."""
-    folder = tmp_path_factory.mktemp("tls")
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"), "-days", "2"]
-    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    subprocess.run([*command, *files, *name], check=True, capture_output=True)
-    return folder / "cert.pem"
+    return new_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
 def with_tls(certificate, monkeypatch):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    context.load_cert_chain(certificate)
     mailbox = Mailbox(USER, PASSWORD, context, require_starttls=True).start()
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     yield mailbox

@@ -42,7 +42,7 @@ def many_files() -> Iterator[None]:
 
 
 def test_idle_connections_cost_little_memory_and_may_all_send_at_once(many_files, tmp_path):
-    count = 5 * AT_ONCE
+    count = 4 * AT_ONCE
     with changed_server(tmp_path, MAX_CONNECTIONS=count + 1) as server:
         server.resident()  # wait until everything is loaded
         server.allocated()

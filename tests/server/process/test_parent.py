@@ -11,13 +11,16 @@ from typing import IO, Any
 import psutil
 import pytest
 from support.clients.connection import Connection
+from support.clients.websocket import WebSocket
 from support.databases.database import SqliteDatabase
 from support.faults.failing_programs import PATIENT, SERVE, written
 from support.programs.forking import Program, start_anew
 from support.programs.processes import assert_none_is_left, environment, is_gone, wait_until
 from support.servers.server import START_S, Server
 
+from koyjabo.base.core.close_codes import TRY_AGAIN_LATER
 from koyjabo.server.process import parent
+from koyjabo.server.process.worker import RESERVED_FILES
 
 FILES = 90
 UNREAD_LOG_WITH_FEW_FILES_AND_A_CHILD = f"""
@@ -51,7 +54,7 @@ def shell_server(sqlite_database, tmp_path):
 
 
 @pytest.mark.honest_start
-def test_a_server_without_free_files_lets_new_connections_wait(shell_server):
+def test_a_server_without_free_files_lets_new_connections_wait_and_leaves_pages_half_of_the_files(shell_server):
     shell_server.script = UNREAD_LOG_WITH_FEW_FILES_AND_A_CHILD
     shell_server.launch().wait_until_serving()
     wait_until(lambda: len(shell_server.workers()) == 1, "the child and the reader are gone")
@@ -62,6 +65,11 @@ def test_a_server_without_free_files_lets_new_connections_wait(shell_server):
         assert shell_server.get("/healthz").ok  # arrived after them
     assert shell_server.register("ayesha").ordinal == 1
     assert shell_server.worker_pids() == workers
+    with ExitStack() as stack:
+        half = (FILES - RESERVED_FILES) // 2
+        pages = [stack.enter_context(WebSocket(shell_server.port)) for _ in range(half + 1)]
+        assert all(page.is_answered() for page in pages[:half])
+        assert pages[half].close_frame().code == TRY_AGAIN_LATER
     assert shell_server.stop().status == 0
 
 
@@ -154,6 +162,7 @@ def is_signalled(process: psutil.Process) -> bool:
 DIES_ONCE_READY = """
 import os, signal
 from pathlib import Path
+from koyjabo.base.core.close_codes import TRY_AGAIN_LATER
 from koyjabo.server.process import parent
 note = Path({note!r})
 leave_signals = parent.leave_signals_to_the_parent

@@ -12,6 +12,7 @@ import psutil
 import pytest
 from support.databases.database import MIGRATED, PostgresDatabases, SqliteDatabase
 from support.faults.failing_programs import SERVE, written
+from support.programs.installed import MissingProgram
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import ROOT, environment, is_gone, run, wait_until
 from support.servers.server import START_S, Server
@@ -88,6 +89,10 @@ def test_a_server_listens_only_on_the_address_that_the_setting_host_names(new_se
 
 
 def test_a_server_on_all_ipv6_addresses_also_listens_on_all_ipv4_addresses(new_server, sqlite_database):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        raise MissingProgram("IPv6 is missing: `sysctl net.ipv6.conf.all.disable_ipv6=0` turns it on") from None
     port = announced(new_server(sqlite_database, HOST="::").launch())
     assert is_alive("::1", port)
     assert is_alive("127.0.0.1", port)

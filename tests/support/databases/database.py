@@ -41,7 +41,7 @@ IN_MEMORY = "dynamic_shared_memory_type = mmap\n"
 NOT_DURABLE = "".join(f"{name} = off\n" for name in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"))
 """Turns off durability, and maintenance for databases that live longer."""
 
-INITDB = ("-A", "trust", "-U", "postgres", "-E", "utf8", "--no-sync")
+INITDB = ("-A", "trust", "-U", "postgres", "-E", "utf8", "--locale=C.UTF-8", "--no-sync")  # the user's may be missing
 START_LIMIT_S = 120
 """Limit for a start on a busy machine. It usually takes 0.2 s."""
 
@@ -65,9 +65,7 @@ class SqliteDatabase:
         """Start counting at 0 now, if the database has tables but no row."""
         if self._is_new:
             self._is_new = False
-            Path(f"{self.path}.lock").touch(
-                mode=0o600
-            )  # without tables, a start runs the migrations in its own process
+            Path(f"{self.path}.lock").touch(mode=0o600)  # without it, a start runs the migrations in its own process
             for statement in _first_rows():
                 self.rows(statement)
 
@@ -263,10 +261,8 @@ class PostgresDatabases:
     def new_database(self, like: str = MIGRATED) -> PostgresDatabase:
         if like == MIGRATED and not self._has_template:
             self.make_template()
-        name = (
-            # unique, even among the databases of a server that this one was copied from
-            f"koyjabo_{os.getpid()}_{uuid.uuid4().hex[:12]}"
-        )
+        # Unique, even among the databases of a server that this one was copied from.
+        name = f"koyjabo_{os.getpid()}_{uuid.uuid4().hex[:12]}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {like} STRATEGY FILE_COPY")
         return PostgresDatabase(self, name, is_new=like == MIGRATED)
 

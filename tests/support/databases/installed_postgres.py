@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from support.programs.installed import MissingProgram
+
 USER = "pgserver"
 VERSION = 16
 
@@ -39,7 +41,11 @@ def run(name: str, folder: Path, *arguments: str, user: str | None) -> None:
 
 def owner_of(folder: Path) -> str | None:
     """Hand the folder to another user if running as root, which PostgreSQL refuses to do. Returns the user, or None."""
-    if os.getuid() != 0:
+    if uid := os.getuid():
+        try:
+            pwd.getpwuid(uid)
+        except KeyError:
+            raise MissingProgram(f"a name for user {uid} is missing: `useradd -u {uid} tests` adds it") from None
         return None
     utils = pgserver().utils
     with open(utils.__file__) as installed:

@@ -43,7 +43,7 @@ class PostgresNode(Postgres):
         PostgresDatabases.__init__(self, folder, f"postgresql://postgres@127.0.0.1:{self.port}/{NAME}")
         self._listening = f"-p {self.port}"
         if primary is None:
-            self._create(SETTINGS, "--no-locale", "--wal-segsize=1")
+            self._create(SETTINGS, "--wal-segsize=1")
         else:
             self._copy(primary)
 

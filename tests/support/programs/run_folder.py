@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,9 @@ from pathlib import Path
 
 IN_MEMORY = Path("/dev/shm")
 ENOUGH = 2 << 30
+PLAIN = re.compile(r"[\w./-]{1,30}", re.ASCII)
+"""Names of folders for sockets, whose paths may have 107 bytes, and for PostgreSQL's options, which have no spaces."""
+
 TABLES = Path(__file__).resolve().parents[3] / ".venv" / "hypothesis"
 """Hypothesis's Unicode tables, which take seconds to build."""
 
@@ -60,7 +64,8 @@ class RunFolder:
 
 def _parent() -> Path:
     has_room = IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ENOUGH
-    return IN_MEMORY if has_room else Path(tempfile.gettempdir())
+    usual = tempfile.gettempdir()
+    return IN_MEMORY if has_room else Path(usual if PLAIN.fullmatch(usual) else "/tmp")
 
 
 def _delete_those_of_ended_runs(parent: Path, prefix: str) -> None:

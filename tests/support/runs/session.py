@@ -6,6 +6,7 @@ import gc
 import os
 import random
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from support.runs.profile import Profile
 from support.runs.short_run import COLLECTED
 
 FOLDER, DURATIONS = pytest.StashKey[RunFolder](), pytest.StashKey[Durations]()
-CPU_S, LOOP_S = pytest.StashKey[list[float]](), pytest.StashKey[list[float]]()
+CPU_S = pytest.StashKey[list[float]]()
 PORTS = pytest.StashKey[socket.socket]()
 PROFILE = pytest.StashKey[Profile]()
 
@@ -47,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[FOLDER] = RunFolder()
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(config.stash[FOLDER].path)
     config.stash[DURATIONS] = Durations("quick" if config.option.markexpr else "full")
-    config.stash[CPU_S], config.stash[LOOP_S] = [], []
+    config.stash[CPU_S] = []
     if config.option.profile:
         config.stash[PROFILE] = Profile()
         config.pluginmanager.register(config.stash[PROFILE])
@@ -88,7 +89,7 @@ def pytest_collection_finish() -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["cpu_s"], output["loop_s"] = cpu.used_s(), cpu.loop_s()
+        output["cpu_s"] = cpu.used_s()
         if profile := session.config.stash.get(PROFILE, None):
             output["profile"] = profile.as_dict()
 
@@ -98,7 +99,6 @@ def pytest_testnodedown(node: Any) -> None:
     """Record the CPU time of an xdist process that has ended. A killed process reports none."""
     output = getattr(node, "workeroutput", {})
     node.config.stash[CPU_S].append(output.get("cpu_s", 0.0))
-    node.config.stash[LOOP_S].append(output.get("loop_s", 0.0))
     if "profile" in output:
         node.config.stash[PROFILE].add(output["profile"])
 
@@ -106,8 +106,7 @@ def pytest_testnodedown(node: Any) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if workers_s := sum(config.stash[CPU_S]):
-        # The first process to end measured the loop while the others worked.
-        cpu.report(terminalreporter, workers_s, max(config.stash[LOOP_S]))
+        terminalreporter.write_line(f"{workers_s + time.process_time() + cpu.postgres_s():.0f} s of CPU")
     if profile := config.stash.get(PROFILE, None):
         profile.report(terminalreporter)
     if (seed := config.option.random_order) is not None:
