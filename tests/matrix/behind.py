@@ -61,6 +61,7 @@ BEHIND = Table(
         (ANY, CERTIFICATE): "a resolver has no certificate",
         (ANY, PASSWORD): "a resolver has no password",
     },
+    loud={("*SMTP*", ANY): "emails may wait for a day, and visitors need none: *Server* warns after 15 minutes"},
     says={
         ("PostgreSQL", CERTIFICATE): "certificate verify failed",
         ("PostgreSQL", PASSWORD): "password authentication failed",

@@ -187,14 +187,18 @@ class SentinelClient(RedisClient):
 
     def watch(self) -> None:
         """Watch until closed. The pool closes connections to all servers other than the current master."""
+        is_logged = False  # until a Sentinel responds
         while not self.is_closed:
             time.sleep(WATCH_S)
             before = self._pool.master_address
             try:
                 current = self._pool.get_master_address()
             except (redis.RedisError, OSError) as error:
-                log.info("sentinels_unavailable cause=%r", cause_of_error(error))
+                if not is_logged:
+                    log.info("sentinels_unavailable cause=%r", cause_of_error(error))
+                is_logged = True
                 continue
+            is_logged = False
             if before not in (None, current):
                 log.warning("redis_master_changed master=%s", "{}:{}".format(*current))
 
