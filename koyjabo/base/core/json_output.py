@@ -3,13 +3,10 @@
 This module imports little, because the server's parent process uses it.
 """
 
+import io
 import os
 import sys
 import time
-
-TYPE_CHECKING = False  # `typing` would make the parent larger
-if TYPE_CHECKING:
-    from typing import Any, TextIO
 
 JSON_START = '{"'
 
@@ -33,7 +30,7 @@ class JsonStream:
     does not end its line.
     """
 
-    def __init__(self, stream: "TextIO") -> None:
+    def __init__(self, stream: io.TextIOBase) -> None:
         self._stream = stream
         self._line = ""
 
@@ -52,11 +49,11 @@ class JsonStream:
     def isatty(self) -> bool:
         return False
 
-    def __getattr__(self, name: str) -> "Any":
+    def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
 
 def wrap_standard_error() -> None:
     """Call this before anything is written. Idempotent."""
     if is_json() and sys.stderr and not isinstance(sys.stderr, JsonStream):
-        sys.stderr = JsonStream(sys.stderr)
+        sys.stderr = JsonStream(sys.stderr)  # type: ignore[arg-type]
