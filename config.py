@@ -12,7 +12,7 @@ import maxminddb
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
-from koyjabo.base.core import installation
+from koyjabo.base.core import installation, own_files
 from koyjabo.base.core.sanitize import stripped
 from koyjabo.base.core.secret_key import SecretKey
 from koyjabo.base.network.maxmind_file import CITY_FILES
@@ -81,6 +81,7 @@ def load(
     except ValueError as error:
         raise SettingsError(str(error)) from None
     file = database_url.file_of(given["DATABASE_URL"])
+    own_files.follow(file or Path(str(given.get("SECRET_KEY_FILE") or instance / "secret_key")))
     _refuse_a_file_named_with_white_space(file, str(raw.get("DATABASE_URL", "")), instance)
     if not (creates_database or file is None or os.path.exists(file)):  # Path.exists raises in a folder of others
         raise SettingsError(
@@ -123,7 +124,8 @@ def _secret_key(settings: Settings, raw: Mapping[str, Any], instance: Path) -> s
     try:
         kept = operator_secrets.load_or_create(Path(file))
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        folder = Path(file).parent
+        why = own_files.reason_of_system(error, folder) if isinstance(error, OSError) else "it is not text"
         raise SettingsError(
             f"SECRET_KEY_FILE is {file!r}, which cannot be read or created: {why}. Choose a writable file."
         ) from None

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from koyjabo.base.core.clock import Clock
+    from koyjabo.base.core.command_line import Creates
     from koyjabo.base.core.runtime import Runtime
     from koyjabo.base.settings.schema import Settings
 
@@ -22,13 +23,13 @@ def create_app(
     clock: "Clock | None" = None,
     app: "Flask | None" = None,
     creates_admin: bool = True,
-    creates_database: bool = True,
+    creates: "Creates" = "new",
 ) -> "Flask":
     """Create the application, and migrate its database.
 
     `settings` override the environment. `runtime` runs tasks and waits (default: real threads), and `clock` is the
     source of time. `app` may come from `make_routes` with the same settings. `creates_admin` says whether to create the
-    first admin, and `creates_database` whether to begin a new database.
+    first admin, and `creates` which missing databases to begin.
 
     Raises config.SettingsError for an unusable setting, errors.LedgerUnavailable if the database cannot be reached, and
     errors.UnusableDatabase if it is unusable.
@@ -41,7 +42,7 @@ def create_app(
     chosen, runtime = config.load(settings), runtime or ThreadRuntime()
     config.protect_instance()
     app = app or make_routes(chosen, settings or {})
-    assembly.open_services(app, chosen, runtime, clock or Clock(chosen.zone), creates_admin, creates_database)
+    assembly.open_services(app, chosen, runtime, clock or Clock(chosen.zone), creates_admin, creates)
     assembly.wrap(app, chosen)
     return app
 

@@ -1,5 +1,7 @@
 """Creates the Flask application: adds all interfaces, opens the database, and registers the features."""
 
+from typing import TYPE_CHECKING
+
 from flask import Blueprint, Flask
 
 from koyjabo.base.cluster.base import Base, open_cluster
@@ -13,7 +15,7 @@ from koyjabo.base.database import engine
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.observability import logs
 from koyjabo.base.settings.schema import Settings
-from koyjabo.counting import opening_queries
+from koyjabo.counting import earlier_total, opening_queries
 from koyjabo.counting.visits import Visits
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.accounts import Accounts
@@ -25,6 +27,9 @@ from koyjabo.web.fast_path import fast_path
 from koyjabo.web.http import cookies, middleware, packing, response_headers
 from koyjabo.web.limits import limits
 from . import features
+
+if TYPE_CHECKING:
+    from koyjabo.base.core.command_line import Creates
 
 TAGS = ("visits", "communities", "reports", "keys", "accounts")
 """Tags of the API's calls, in the order people need them."""
@@ -54,9 +59,13 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def open_services(
-    app: Flask, settings: Settings, runtime: Runtime, clock: Clock, creates_admin: bool, creates_database: bool
+    app: Flask, settings: Settings, runtime: Runtime, clock: Clock, creates_admin: bool, creates: "Creates"
 ) -> Services:
-    """Migrate the database and register the features for `app`. Raises the same errors as `opening_queries.prepare`."""
+    """Migrate the database and register the features for `app`. Raises the same errors as `opening_queries.prepare`,
+    and UnusableDatabase for a database that was lost, unless it `creates` any.
+    """
+    if creates == "new":
+        earlier_total.require_none(settings)
     app.config.update(
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=engine.engine_options(settings.database),
@@ -66,7 +75,7 @@ def open_services(
     _learn_timelines(settings)
     services = app.extensions[EXTENSION] = Services(clock, Signals(), Lifetime(runtime))
     with app.app_context():
-        starting_total = settings.starting_total if creates_database else None
+        starting_total = settings.starting_total if creates else None
         services.add(opening_queries.prepare(settings.database, starting_total, clock))
         _register(settings, runtime, services)
     with engine.translated_errors():
@@ -104,7 +113,10 @@ def _make_first_admin(settings: Settings, accounts: Accounts) -> None:
         password = accounts.make_up_admin()
         if password is not None:
             logs.print_to_operator(
-                f"Log in to the panel as {PLACEHOLDER_EMAIL} with the password {password} (it is not shown again)"
+                f"Log in to the panel as {PLACEHOLDER_EMAIL} with the password {password} (it is not shown again)",
+                "first_password",
+                email=PLACEHOLDER_EMAIL,
+                password=password,
             )
 
 

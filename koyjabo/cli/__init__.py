@@ -17,9 +17,11 @@ from koyjabo.application import features
 from koyjabo.base.core import installation
 from koyjabo.base.core.command_line import whole_number
 from koyjabo.base.core.installation import VERSION
+from koyjabo.base.core.json_output import wrap_standard_error
 from koyjabo.server.process.children import flush
 
 if TYPE_CHECKING:
+    from koyjabo.base.core.command_line import Creates
     from koyjabo.base.core.services import Services
 
 OWN_COMMANDS = {"ledger": "koyjabo.cli.ledger:ledger", "serve": "koyjabo.cli:serve"}
@@ -37,6 +39,7 @@ class Commands(click.Group):
         """Run a command. An error of the system is a sentence, with status 1. Click ends silently if no program reads
         the output.
         """
+        wrap_standard_error()
         try:
             return super().main(*arguments, **options)
         except OSError as error:
@@ -132,7 +135,7 @@ def _begin_with(total: int) -> None:
 
 
 @contextmanager
-def _application(creates_database: bool) -> "Iterator[Services]":
+def _application(creates: "Creates") -> "Iterator[Services]":
     """See `base.core.command_line.application`."""
     import config
     from koyjabo import create_app
@@ -141,12 +144,12 @@ def _application(creates_database: bool) -> "Iterator[Services]":
     from koyjabo.web.current import services_of
 
     with errors_as_sentences():
-        settings = config.load(creates_database=creates_database)
+        settings = config.load(creates_database=bool(creates))
         file = database_url.file_of(settings.database_url)
         if file and not os.path.exists(file):
             click.echo(f"Creating the database {file}.", err=True)
         logs.configure("WARNING", settings.log_format)
-        app = create_app(creates_admin=False, creates_database=creates_database)
+        app = create_app(creates_admin=False, creates=creates)
         services = services_of(app)
         try:
             with app.app_context():

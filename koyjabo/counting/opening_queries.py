@@ -16,6 +16,7 @@ from koyjabo.base.database.engine import (
 )
 from koyjabo.base.database.models import Counter
 from koyjabo.base.models import SITE
+from .earlier_total import remember_start
 from .models import START_TOTAL, Adjustment, DailyVisits, Visit
 from .records import CounterSnapshot
 
@@ -37,7 +38,11 @@ def prepare(database: URL, starting_total: int | None, clock: Clock) -> CounterS
                 require_tables(session)
             if not is_up_to_date(session):
                 migrate(session.connection())
-            counter = session.get(Counter, SITE) or _begin_counting(session, starting_total or 0, clock.now_ms())
+            counter = session.get(Counter, SITE)
+            if counter is None:
+                counter = _begin_counting(session, starting_total or 0, clock.now_ms())
+                if database.get_backend_name() == "sqlite":
+                    remember_start(str(database.database), counter.total)
             return _figures(session, counter, clock)
 
 

@@ -9,10 +9,12 @@ import sys
 
 
 def serve() -> int:
-    """Serve until SIGTERM or SIGINT. Returns the exit status: 0, or 2 for an invalid setting."""
+    """Serve until SIGTERM, SIGINT or SIGHUP. Returns the exit status: 0, or 2 for an invalid setting."""
     _open_standard_streams()
+    from koyjabo.base.core.json_output import wrap_standard_error
     from .process import parent
 
+    wrap_standard_error()
     if parent.STATE_VARIABLE in os.environ:
         return parent.Parent().resume()
     from koyjabo.server.process.start import start

@@ -12,8 +12,10 @@ from koyjabo.people.audit.queries import AuditRecord
 BACKUP_WORK = "backups"
 """The row in `nightly_work`. Until the first night, its `seen_ms` is when backups were turned on."""
 
-BACKUP_ACTION, FAILURE_ACTION = "ledger.backup", "backup.failed"
-"""Actions in the audit log. The details of a verified backup have `proven`."""
+BACKUP_ACTION, FAILURE_ACTION, RESTORE_ACTION = "ledger.backup", "backup.failed", "ledger.restore"
+"""Actions in the audit log. The details of a verified backup have `proven`. A restore ends with a recount that must
+find no problems.
+"""
 
 MAX_BACKUP_RECORDS = 100
 """How many records of the audit log are searched for a verified backup."""
@@ -41,6 +43,15 @@ def last(session: Session) -> AuditRecord | None:
 def last_and_oldest_visit(session: Session) -> tuple[AuditRecord | None, int | None]:
     """The record of the latest backup, and the time of the oldest visit (ms, UTC); None without visits."""
     return last(session), session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1))
+
+
+def known_backups(session: Session) -> set[object]:
+    """What the audit log has of backups that were made of this database or restored into it: the total and the number
+    of rows of the former, and the time of the latter as ISO 8601.
+    """
+    records = audit.newest(session, (BACKUP_ACTION, RESTORE_ACTION), MAX_BACKUP_RECORDS)
+    details = [record.details for record in records]
+    return {detail.get("made_at") or (detail.get("total"), detail.get("rows")) for detail in details}
 
 
 def verified(session: Session) -> AuditRecord | None:

@@ -42,7 +42,7 @@ BEHIND = Table(
     Sentinel            g   g   g   c   g   g   g   g   g   g   c
     SMTP                g   g   g   c   g   g   g   g   g   g   c
     SMTP with TLS       g   g   g   c   g   g   g   g   g   g   c
-    disk                r-- -ww w   c   r-- -   r-- w   r-- -ww c
+    disk                r-- rww w   c   r-- -   r-- w   r-- rww c
     name of PostgreSQL  w   w   w   c   w   -   -   w   -   w   c
     name of Redis       g   g   g   c   g   -   -   g   -   g   c
     name of SMTP        g   g   g   c   g   -   -   g   -   g   c
@@ -61,10 +61,13 @@ BEHIND = Table(
         (ANY, CERTIFICATE): "a resolver has no certificate",
         (ANY, PASSWORD): "a resolver has no password",
     },
+    loud={("*SMTP*", ANY): "emails may wait for a day, and visitors need none: *Server* warns after 15 minutes"},
     says={
         ("PostgreSQL", CERTIFICATE): "certificate verify failed",
         ("PostgreSQL", PASSWORD): "password authentication failed",
         ("PostgreSQL", ANY): "DATABASE_URL names a database that cannot be used",
+        ("disk", CLOSES): "The database is empty, but the total was",
+        ("disk", GONE): "The database is empty, but the total was",
         ("disk", ANY): "DATABASE_URL names a database that cannot be used",
         **{("Redis", how): "redis_refused" for how in (PASSWORD, FULL, READ_ONLY)},
         ("*Redis", ANY): "redis_unreachable",

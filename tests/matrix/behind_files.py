@@ -64,14 +64,19 @@ class OnDisk(Behind):
         elif self.how == READ_ONLY:
             self._remount("rw")
         elif self.how not in (SLOW, ANOTHER):
-            for path in self.disk.glob("koyjabo.db*"):
+            for path in self._database(self.disk):
                 path.rmdir() if path.is_dir() else path.unlink()
             self._move(self.kept, self.disk)
 
     def _move(self, source: Path, target: Path) -> None:
         target.mkdir(exist_ok=True)
-        for path in source.glob("koyjabo.db*"):
+        for path in self._database(source):
             path.rename(target / path.name)
+
+    @staticmethod
+    def _database(folder: Path) -> list[Path]:
+        """The database and its log. The lock file stays: it remembers the total."""
+        return [path for path in folder.glob("koyjabo.db*") if path.suffix != ".lock"]
 
     def _remount(self, how: str) -> None:
         subprocess.run(["mount", "-o", f"remount,{how}", self.disk], check=True)

@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("matrix.scenario", "matrix.things")
+pytest.register_assert_rewrite("matrix.quiet", "matrix.scenario", "matrix.things")

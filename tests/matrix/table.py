@@ -62,6 +62,11 @@ class Cell:
     def why(self) -> str:
         return self.text_of(self.table.reasons)
 
+    @property
+    def loud(self) -> str:
+        """Why `/readyz` does not tell of it; empty if it has to."""
+        return self.text_of(self.table.loud)
+
     def text_of(self, texts: Texts) -> str:
         return next((text for key, text in texts.items() if all(map(fnmatchcase, self.pair, key))), "")
 
@@ -104,6 +109,9 @@ class Table:
     """Why a cell is empty, or why its outcome is not the obvious one."""
 
     says: Texts = field(default_factory=dict)
+    loud: Texts = field(default_factory=dict)
+    """Why `/readyz` does not tell of a distortion (`quiet.py`)."""
+
     places: tuple[str, ...] = ("",)
     absent: frozenset[tuple[str, str]] = frozenset()
     """Pairs of a surface or a distortion and a place that cannot be."""

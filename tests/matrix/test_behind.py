@@ -16,6 +16,7 @@ from support.servers.server import START_S, Server
 from matrix.behind import BEHIND, MOMENTS, START
 from matrix.behind_faults import Behind, BySentinel, OnPostgres, OnRedis, OnSmtp
 from matrix.behind_files import MovedClock, OnDisk, WithCities
+from matrix.quiet import REST_S, assert_quiet, cores
 from matrix.table import Cell
 
 SERVICES = (OnPostgres, OnPostgres, OnPostgres, OnRedis, BySentinel, OnSmtp, OnSmtp)
@@ -36,7 +37,7 @@ def test_a_failure_behind_the_server_has_the_outcome_of_its_cell(cell, tmp_path,
         behind: Behind = KIND_OF[cell.surface](cell, tmp_path, stack, postgres)
         server = new_server(behind.database, **behind.settings)
         server.program = behind.program
-        if cell.surface == "clock" or cell.place != START:  # a clock is compared with visits
+        if cell.surface in ("clock", "disk") or cell.place != START:  # what a server remembers is compared
             server.start()
             behind.use(server)
             behind.remember()
@@ -75,12 +76,14 @@ def at_the_start(cell: Cell, behind: Behind, server: Server) -> None:
 
 
 def while_serving(cell: Cell, behind: Behind, server: Server) -> None:
+    rest = cores(server, REST_S)
     behind.distort()
     if cell.outcome == "waits":
         wait_until(lambda: not (answer := server.post_visit("karim")).ok and is_refused(answer), "visits are refused")
         assert server.get("/healthz").ok
     else:
         assert_counts(cell, behind, server)
+    assert_quiet(cell, server, rest)
     behind.mend()
 
 

@@ -29,13 +29,15 @@ class RedisOutbox:
     """Sends queued messages in rounds.
 
     It keeps only the latest message per key, so memory stays bounded while Redis is unreachable. `on_return` is called
-    when Redis responds again after an outage.
+    when Redis responds again after an outage. After a refusal, it pauses before the next round.
     """
 
     def __init__(self, runtime: Runtime, client: RedisClient, on_return: Callable[[], object]) -> None:
         self._client = client
         self._on_return = on_return
         self.reachable = True
+        self._failed: Send | None = None  # has to succeed before Redis counts as reachable again
+        self._pause_s = 0.0
         self._runtime = runtime
         self._newest: dict[Hashable, Send] = {}
         self._in_order: deque[Send] = deque(maxlen=MAX_ORDERED_MESSAGES)
@@ -55,9 +57,11 @@ class RedisOutbox:
         self._run_soon()
 
     def drain(self) -> None:
-        """Wait until everything has been sent, for at most DRAIN_S. Call this before the program exits."""
+        """Wait until everything has been sent, for at most DRAIN_S, and not for a Redis that refuses. Call this before
+        the program exits.
+        """
         until = time.monotonic() + DRAIN_S
-        while self._running and time.monotonic() < until:
+        while self._running and not self._pause_s and time.monotonic() < until:
             time.sleep(PACE_S)
 
     def _run_soon(self) -> None:
@@ -69,7 +73,7 @@ class RedisOutbox:
 
     def _run(self) -> None:
         while self._send_pending():
-            time.sleep(PACE_S)
+            time.sleep(self._pause_s or PACE_S)
 
     def _send_pending(self) -> bool:
         """Send everything that is waiting. Returns False if nothing was waiting, which ends the task."""
@@ -86,27 +90,40 @@ class RedisOutbox:
     def _try(self, send: Send) -> bool:
         """Send a message. Returns False if Redis cannot be reached."""
         try:
-            send()
-            self._record_success()
+            if not self.reachable:
+                self._recover()
+            _call(send)
         except (redis.RedisError, OSError) as error:
-            if not self._client.note("send", error) and self.reachable:
-                log.error("redis_unreachable cause=%r try='check REDIS_URL'", cause_of_error(error))
+            self._pause_s = self._client.note("send", error)
+            if self.reachable:
+                self._failed = send
+                if not self._pause_s:
+                    log.error("redis_unreachable cause=%r try='check REDIS_URL'", cause_of_error(error))
             self.reachable = False
             return False
-        except Exception:
-            log.exception("sending_failed")
         return True
 
-    def _record_success(self) -> None:
-        """Note that Redis responds. Raises redis.RedisError if it is still down, because a send function with nothing
-        to send succeeds anyway.
+    def _recover(self) -> None:
+        """Raises redis.RedisError or OSError if Redis is still down or still refuses what it has refused. The probe is
+        needed because a send function with nothing to send succeeds anyway.
         """
-        if not self.reachable:
-            self._client.probe()
-            self._client.note("send")
-            self.reachable = True
-            log.warning("redis_recovered")
-            self._on_return()
+        self._client.probe()
+        if self._failed:
+            _call(self._failed)
+        self._client.note("send")
+        self._failed, self._pause_s, self.reachable = None, 0.0, True
+        log.warning("redis_recovered")
+        self._on_return()
+
+
+def _call(send: Send) -> None:
+    """Call a send function. Raises redis.RedisError or OSError, and logs errors that Redis has not caused."""
+    try:
+        send()
+    except (redis.RedisError, OSError):
+        raise
+    except Exception:
+        log.exception("sending_failed")
 
 
 class SharedRedis(NamedTuple):

@@ -33,7 +33,11 @@ REDIS_REFUSALS = (redis.ResponseError, redis.AuthenticationError, AuthorizationE
 CLUSTER_REPLIES = {"MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT", "TRYAGAIN"}
 """First words of the errors that only a node of a cluster replies."""
 
-PROBES = (("EVAL", "return redis.call('EXISTS', KEYS[1])", 1, "koyjabo:probe"), ("PUBLISH", "koyjabo:workers", ""))
+MAX_PAUSE_S = 10.0
+"""Longest pause after a refusal, s."""
+
+PROBE = "return redis.call('SET', KEYS[1], '', 'PX', 1000)"
+PROBES = (("EVAL", PROBE, 1, "koyjabo:probe"), ("PUBLISH", "koyjabo:workers", ""))
 """A command of each kind that this program needs. Workers ignore the empty message."""
 
 KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # s, s, probes: detects a dead peer in 15 s
@@ -90,7 +94,9 @@ class RedisClient:
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
-        self._refusals: dict[str, str] = {}  # by task
+        self._refusals: dict[str, str] = {}  # by task, as are the next ones
+        self._pauses_s: dict[str, float] = {}
+        self._logged: set[str] = set()  # codes of the refusals that are in the log, until Redis refuses nothing
         self.is_closed = False
 
     @property
@@ -98,16 +104,24 @@ class RedisClient:
         """Why Redis refuses one of this worker's tasks, in its own words; "" if it refuses none."""
         return next(iter(self._refusals.copy().values()), "")
 
-    def note(self, task: str, error: Exception | None = None) -> bool:
-        """Note how a task's last command ended. Logs the first of its refusals. Returns whether `error` is one."""
+    def note(self, task: str, error: Exception | None = None) -> float:
+        """Note how a task's last command ended. Logs each kind of refusal once until nothing is refused.
+
+        Returns how long the task pauses before its next command, s: 1 after its first refusal, then twice as long each
+        time. Returns 0 if Redis does not refuse the command.
+        """
         if not isinstance(error, REDIS_REFUSALS):
             self._refusals.pop(task, None)
-            return False
-        cause = cause_of_error(error)
-        if task not in self._refusals and cause not in self._refusals.copy().values():
+            self._pauses_s.pop(task, None)
+            if not self._refusals:
+                self._logged.clear()
+            return 0
+        cause = self._refusals[task] = cause_of_error(error)
+        if (code := cause.partition(" ")[0]) not in self._logged:
+            self._logged.add(code)
             log.error("redis_refused cause=%r", cause)
-        self._refusals.setdefault(task, cause)
-        return True
+        pause_s = self._pauses_s[task] = min(MAX_PAUSE_S, 2 * self._pauses_s.get(task, 0.5))
+        return pause_s
 
     def origin(self) -> str:
         """The name of the current server. After it changes, the data may be older. Does not block."""
@@ -173,16 +187,20 @@ class SentinelClient(RedisClient):
 
     def watch(self) -> None:
         """Watch until closed. The pool closes connections to all servers other than the current master."""
+        is_logged = False  # until a Sentinel responds
         while not self.is_closed:
             time.sleep(WATCH_S)
             before = self._pool.master_address
             try:
                 current = self._pool.get_master_address()
             except (redis.RedisError, OSError) as error:
-                log.info("sentinels_unavailable cause=%r", cause_of_error(error))
+                if not is_logged:
+                    log.info("sentinels_unavailable cause=%r", cause_of_error(error))
+                is_logged = True
                 continue
+            is_logged = False
             if before not in (None, current):
-                log.warning("redis_master_changed master=%s:%s", *current)
+                log.warning("redis_master_changed master=%s", "{}:{}".format(*current))
 
 
 class Script:

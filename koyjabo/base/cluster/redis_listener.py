@@ -42,6 +42,7 @@ class Listener:
         self._runtime = runtime
         self._receive = receive
         self._connection: Any = None
+        self._is_interrupted = False
         self._held: set[str] = set()  # the channels that this connection has subscribed to
         self._changed: set[str] = set()
         self._lock = threading.Lock()  # guards all of these; never wait while holding it
@@ -64,24 +65,27 @@ class Listener:
         state regularly.
         """
         while not self._client.is_closed:
-            connection = self._client.new_connection()
+            connection, pause_s = self._client.new_connection(), 0.0
             try:
                 self._listen(connection)
             except (redis.RedisError, OSError) as error:
-                if not self._client.note("listen", error) and self._connection is not None:
+                pause_s = self._client.note("listen", error)
+                if not pause_s and self._connection is not None and not self._is_interrupted:
                     log.info("bus_interrupted cause=%r", cause_of_error(error))
+                    self._is_interrupted = True
             except Exception:
                 log.exception("bus_failed")
             finally:
                 self._connection = None
                 connection.disconnect()
-            time.sleep(LISTEN_RETRY_S)
+            time.sleep(pause_s or LISTEN_RETRY_S)
 
     def _listen(self, connection: Any) -> None:
         connection.connect()
         with self._lock:
             self._connection, self._held, self._changed = connection, set(), set(self.channels)
         self._subscribe()
+        self._ping()
         unanswered = 0
         while not self._client.is_closed:
             if not self._client.serves(connection):
@@ -91,21 +95,25 @@ class Listener:
             except redis.TimeoutError:
                 if unanswered == MAX_UNANSWERED_PINGS:
                     raise
-                with self._writing:
-                    connection.send_command("PING")
+                self._ping()
                 unanswered += 1
                 continue
             unanswered = 0
-            if isinstance(reply, list):
-                self._take(reply)
+            self._take(reply if isinstance(reply, list) else [b"pong"])  # plain text in RESP3
+
+    def _ping(self) -> None:
+        with self._writing:
+            self._connection.send_command("PING")
 
     def _take(self, reply: list[Any]) -> None:
         kind, *rest = reply
         if kind == b"message":
             self._deliver(*rest)
         elif kind == b"subscribe":
-            self._client.note("listen")
             self._deliver(rest[0], None)
+        elif kind == b"pong":  # a Redis that loads its data accepts subscriptions and refuses pings
+            self._client.note("listen")
+            self._is_interrupted = False
 
     def _deliver(self, name: bytes, data: bytes | None) -> None:
         channel = name.decode(errors="replace")

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import cast
+from typing import Literal, cast
 
 import click
 
@@ -15,17 +15,20 @@ from .services import Services
 INTERVAL_S = 5.0
 """Time between two progress lines, s."""
 
-OpenApplication = Callable[[bool], AbstractContextManager[Services]]
+Creates = Literal["", "new", "any"]
+"""The missing databases that may be begun: none, new ones, or any, even where one was lost."""
+
+OpenApplication = Callable[[Creates], AbstractContextManager[Services]]
 
 
-def application(creates_database: bool = False) -> AbstractContextManager[Services]:
-    """The services for a command, in an application context. `creates_database` says whether the command may begin a
-    new database, which then has no admin.
+def application(creates: Creates = "") -> AbstractContextManager[Services]:
+    """The services for a command, in an application context. `creates` says whether the command may begin a missing
+    database, which then has no admin.
 
     They are closed afterwards. A known error ends the program with a message, and with status 2 for an invalid setting
     or an unusable database, otherwise 1.
     """
-    return cast(OpenApplication, click.get_current_context().obj)(creates_database)
+    return cast(OpenApplication, click.get_current_context().obj)(creates)
 
 
 def whole_number(most: int) -> Callable[[click.Context, click.Parameter, str | None], int | None]:

@@ -18,16 +18,20 @@ from sqlalchemy.pool import NullPool
 
 from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
 from koyjabo.base.core.extensions import db
-from .outage_causes import waiting_helps
+from .outage_causes import LACKING_FILE_SYSTEM, waiting_helps
 from .revisions import MIGRATIONS, NEWEST_REVISION, OLDEST_REVISION
 
 log = logging.getLogger(__name__)
 
 PERMANENT_CAUSES = {
     *(errno.EACCES, errno.EEXIST, errno.EINVAL, errno.EISDIR, errno.ELOOP),
-    *(errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS),
+    *(errno.ENAMETOOLONG, errno.ENOENT, errno.ENOLCK, errno.ENOTDIR, errno.EPERM, errno.EROFS),
 }
 """Errors of the system that a retry cannot fix."""
+
+OTHER_FILE_SYSTEM = (
+    "its file system has no locks, or no memory that processes share. Put the file on a local disk, or use PostgreSQL"
+)
 
 SNAPSHOT: dict[str, dict[str, Any]] = {
     "sqlite": {"snapshot": True},  # see `_begin`
@@ -158,12 +162,16 @@ def translated_errors() -> Iterator[None]:
         yield
     except (OperationalError, sqlite3.OperationalError) as error:
         driver = getattr(error, "orig", error)
-        raise (LedgerUnavailable() if waiting_helps(driver) else _unusable(str(driver))) from error
+        is_lacking = getattr(driver, "sqlite_errorname", "") in LACKING_FILE_SYSTEM
+        reason = OTHER_FILE_SYSTEM if is_lacking else str(driver)
+        raise (LedgerUnavailable() if waiting_helps(driver) else _unusable(reason)) from error
     except (DBAPIError, sqlite3.DatabaseError) as error:
         raise _unusable(str(getattr(error, "orig", error))) from error
     except OSError as error:
         reason = f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
         reason += ". Choose a file that the server may create and write"
+        if error.errno == errno.ENOLCK:
+            reason = OTHER_FILE_SYSTEM
         raise (_unusable(reason) if error.errno in PERMANENT_CAUSES else LedgerUnavailable()) from error
 
 
@@ -174,11 +182,16 @@ def _unusable(reason: str) -> UnusableDatabase:
 
 def is_up_to_date(session: Session) -> bool:
     """Whether all migrations have run. A newer version's migrations count as well if this version is compatible with
-    them (decision 99). Raises UnusableDatabase if it is not, and for a database from before release 1.0.0.
+    them (decision 99). Raises UnusableDatabase if it is not, for a database from before release 1.0.0, and for one of
+    another program. Other tables do no harm.
     """
-    if not inspect(session.connection()).has_table("alembic_version"):
-        return False
-    stored: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
+    tables = set(inspect(session.connection()).get_table_names())
+    stored: str | None = None
+    if "alembic_version" in tables:
+        stored = session.scalar(text("SELECT version_num FROM alembic_version"))
+    if "counters" not in tables and (stored or tables & db.metadata.tables.keys()):
+        named = f"revision {stored}" if stored else f"a table {min(tables & db.metadata.tables.keys())}"
+        raise _unusable(f"another program uses it: it has {named}. Set DATABASE_URL to a database of its own")
     if stored and stored < OLDEST_REVISION:
         raise _unusable(
             f"it has revision {stored}, and upgrades begin at revision {OLDEST_REVISION}. Start commit "

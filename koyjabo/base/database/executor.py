@@ -64,6 +64,7 @@ class DatabaseExecutor:
     def __init__(self, database: URL, runtime: Runtime) -> None:
         self._database = database
         self._runtime = runtime
+        self.is_closed = False
         self._reader, self._writer = (
             DatabaseThread(database, runtime, TRANSACTION_LIMIT_S, writes, PATIENCE_S) for writes in (False, True)
         )
@@ -133,6 +134,7 @@ class DatabaseExecutor:
                 self._runtime.start_task(thread.reconnect)
 
     def close(self) -> None:
+        self.is_closed = True
         for thread in self._threads():
             thread.close()
 

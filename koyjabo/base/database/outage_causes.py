@@ -17,6 +17,12 @@ SQLITE_CAUSES = {
 }
 """Causes by SQLite's primary error code. SQLITE_BUSY_SNAPSHOT, for example, is a kind of SQLITE_BUSY."""
 
+LACKING_FILE_SYSTEM = ("SQLITE_IOERR_SHMMAP", "SQLITE_IOERR_SHMLOCK", "SQLITE_IOERR_LOCK", "SQLITE_IOERR_RDLOCK")
+"""SQLite's error codes on a file system without locks, or without memory that processes share."""
+
+NO_SUCH_TABLE = "SQLITE_ERROR"
+"""SQLite's error code for statements that do not fit the tables."""
+
 POSTGRES_CAUSES = {"55P03": CAUSE_LOCKED, "53100": CAUSE_FULL, "25006": CAUSE_READ_ONLY}
 """Causes by SQLSTATE. Errors of connecting have none, not even the server's."""
 
@@ -71,8 +77,9 @@ def cause_of_connecting(error: BaseException) -> str:
 
 def waiting_helps(error: BaseException) -> bool:
     """Whether a start may succeed later with the same settings."""
-    refusals = (CAUSE_REFUSED, CAUSE_READ_ONLY) if hasattr(error, "sqlite_errorname") else (CAUSE_REFUSED,)
-    return cause_of(error) not in refusals
+    if not (name := getattr(error, "sqlite_errorname", "")):
+        return cause_of(error) != CAUSE_REFUSED
+    return name not in (*LACKING_FILE_SYSTEM, NO_SUCH_TABLE) and cause_of(error) not in (CAUSE_REFUSED, CAUSE_READ_ONLY)
 
 
 def reason_of(error: Exception) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
+from koyjabo.base.core import own_files
 from .file_lock import FileLock
 
 OF_OTHERS = 0o077
@@ -70,6 +71,9 @@ def connect(
     """
     if path not in _opened:
         _create(path)
+        _require_access(path)  # before anything is made
+        with closing(FileLock(path)) as lock:
+            lock.require_locks()  # SQLite would call the database locked, and wait
     _make_private(path)
     connection = open_existing(path, timeout_s)
     _opened.add(path)
@@ -122,7 +126,8 @@ def _try_to_open(path: str, timeout_s: float) -> SqliteConnection | None:
         last_database, last_log, *_ = *record.read().decode(errors="replace").split(), "", ""
         if last_database != number and _number_of(log) == last_log:
             _delete(log, _index_of(path))  # of the file that was replaced
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        # On macOS, a plain `fsync` does not reach the disk.
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "fullfsync = ON"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()  # opens the log, even of a new file
         record.write(f"{number} {_number_of(log)}".encode())
@@ -185,9 +190,9 @@ def _delete(*paths: str) -> None:
 
 def _create(path: str) -> None:
     """Create the file if it is missing. Raises OSError."""
-    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own_files.make_folder(Path(path).parent)
     with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        os.close(own_files.create(Path(path)))
     os.stat(path)  # fails for a link to nowhere
 
 

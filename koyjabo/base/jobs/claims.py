@@ -79,7 +79,8 @@ class DailyWork:
                 self._done_for = claim.day
                 at_end()
         except (LedgerUnavailable, ClaimLost) as error:
-            log.warning("%s_interrupted day=%s cause=%r", self._event, claim.day, str(error.__cause__ or error))
+            if not self._database.is_closed:  # otherwise the server stops
+                log.warning("%s_interrupted day=%s cause=%r", self._event, claim.day, str(error.__cause__ or error))
         except Exception:
             log.exception("%s_failed day=%s", self._event, claim.day)
         finally:
@@ -163,7 +164,8 @@ class LeasedTask(WorkLease):
         try:
             work()
         except LedgerUnavailable as error:
-            log.warning("%s cause=%r", self._interrupted, str(error.__cause__ or error))
+            if not self._database.is_closed:
+                log.warning("%s cause=%r", self._interrupted, str(error.__cause__ or error))
         except Exception:
             log.exception(self._failed)
         finally:

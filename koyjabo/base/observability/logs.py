@@ -15,8 +15,13 @@ from contextvars import ContextVar
 from typing import Any
 
 from koyjabo.base.core.clock import iso
+from koyjabo.base.core.json_output import is_json, json_line
 from .log_writer import LogWriter
 
+LINE = re.compile(r"[a-z_]*(?:%s)?[a-z_]*(?: \w+=(?:%[^\s%]*[a-z]|'[^'%]*'))*")
+"""The form of the program's own lines."""
+
+FIXED_VALUE = re.compile(r"\b(\w++)='([^'%]*)'")
 LOGGED_KEY = re.compile(r"\b(\w++)=%[^\s%]*[a-z]")
 CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 INDENT = "    "
@@ -55,12 +60,14 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """The event and its values. A message in any other form counts as an event without values."""
+    """The event and its values. A text in any other form, as of a library, is the value of `message`."""
     args = record.args if isinstance(record.args, tuple) else ()
-    keys = LOGGED_KEY.findall(str(record.msg))
-    if not args or len(keys) != len(args):
-        return {"event": record.getMessage()}
-    return {"event": event_of(record), **dict(zip(keys, args, strict=True))}
+    text, in_event = str(record.msg), event_of(record).count("%")
+    keys = LOGGED_KEY.findall(text)
+    if not LINE.fullmatch(text) or len(args) != in_event + len(keys):
+        return {"event": "message", "message": record.getMessage()}
+    event = event_of(record) % args[:in_event]
+    return {"event": event, **dict(FIXED_VALUE.findall(text)), **dict(zip(keys, args[in_event:], strict=True))}
 
 
 def event_of(record: logging.LogRecord) -> str:
@@ -73,10 +80,13 @@ def configure(level: str, style: str, handler: logging.Handler | None = None) ->
     """
     handler = handler or logging.StreamHandler()
     handler.setFormatter(JsonLines() if style == "json" else TextLines())
-    package = logging.getLogger("koyjabo")
-    package.handlers = [handler]
-    package.propagate = False
-    package.setLevel(level)
+    if style == "json":
+        logging.captureWarnings(True)  # one line each
+    for name in ("koyjabo", "py.warnings"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+    logging.getLogger("koyjabo").setLevel(level)
 
 
 class ErrorCounter(logging.Handler):
@@ -107,8 +117,11 @@ def count_errors(count: Callable[[str], None]) -> None:
     logging.getLogger("koyjabo").addHandler(ErrorCounter(count))
 
 
-def print_to_operator(sentence: str) -> None:
-    """Write a sentence to standard error for the operator, outside the log."""
+def print_to_operator(sentence: str, event: str, **fields: str) -> None:
+    """Write a sentence to standard error for the operator, outside the log; with LOG_FORMAT=json, an object to standard
+    output.
+    """
     with suppress(OSError):
-        sys.stderr.write(f"{sentence}\n")
-        sys.stderr.flush()
+        stream = sys.stdout if is_json() else sys.stderr
+        stream.write(f"{json_line(event, 'info', **fields) if is_json() else sentence}\n")
+        stream.flush()

@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+from koyjabo.base.core import own_files
 from koyjabo.base.core.i18n import N_, Filled
 
 
@@ -13,7 +14,7 @@ def problem(folder: str) -> str | None:
     if not folder:
         return None
     try:
-        Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        own_files.make_folder(Path(folder))
         with tempfile.TemporaryFile(dir=folder):
             return None
     except OSError as error:
@@ -21,4 +22,4 @@ def problem(folder: str) -> str | None:
             "BACKUP_DIR is '%(folder)s', which is not writable (%(reason)s): give the user that runs the server write "
             "access, or choose another folder."
         )
-        return Filled(template, folder=folder, reason=error.strerror)
+        return Filled(template, folder=folder, reason=own_files.reason_of_system(error, folder))

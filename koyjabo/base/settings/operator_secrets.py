@@ -2,8 +2,14 @@
 
 import os
 import secrets
+import time
 from contextlib import suppress
 from pathlib import Path
+
+from koyjabo.base.core import own_files
+
+CREATION_S = 1.0
+"""How long an empty file of a secret may be one that another process is writing, s."""
 
 MIN_SECRET_LENGTH = 32
 MIN_CHARACTERS = 8
@@ -47,15 +53,23 @@ def load_or_create(path: Path) -> str:
     """Read a secret from a file, and strip surrounding whitespace. A missing file is created, readable only by its
     owner. Raises OSError if that is impossible, and UnicodeDecodeError if the file is not text.
     """
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.touch(mode=0o600)
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(secrets.token_hex(32))
-            file.flush()
-            os.fsync(file.fileno())  # otherwise a power failure may leave the file empty
-        with suppress(FileExistsError):  # another worker was faster; use its key
-            os.link(draft, path)  # atomic: the file appears with its complete content
-        draft.unlink()
-    return path.read_text(encoding="utf-8").strip()
+    with suppress(FileExistsError):
+        if not path.exists():
+            own_files.make_folder(path.parent)
+            _store(own_files.create(path), path)
+    until = time.monotonic() + CREATION_S
+    while not (secret := path.read_text(encoding="utf-8").strip()) and time.monotonic() < until:
+        time.sleep(0.01)  # another worker was faster, and is writing it
+    return secret
+
+
+def _store(file: int, path: Path) -> None:
+    """Write a new secret. Leaves no file if the disk is full."""
+    try:
+        with open(file, "w", encoding="utf-8") as opened:
+            opened.write(secrets.token_hex(32))
+            opened.flush()
+            os.fsync(file)  # otherwise a power failure may leave the file empty
+    except OSError:
+        path.unlink()
+        raise

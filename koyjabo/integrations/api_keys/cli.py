@@ -40,7 +40,7 @@ def _moment(context: Any, parameter: Any, value: str | None) -> int | None:
 @click.option("--expires", metavar="TIME", callback=_moment, help="For example 2027-12-31T18:00:00Z. Default: never.")
 def create(name: str, scopes: tuple[str, ...], community: str | None, expires: int | None) -> None:
     """Create an API key called NAME, and print it. It is not shown again."""
-    with application(creates_database=True) as services:
+    with application("new") as services:
         try:
             community_id = services.identities.community_id_if_any(community)
             new_key, text = services[ApiKeys].create(OPERATOR, name, scopes, community_id, expires)

@@ -41,7 +41,7 @@ from_stdin = click.option("--password-stdin", is_flag=True, help="Read the passw
 def create(email: str, name: str | None, admin: bool, password_stdin: bool) -> None:
     """Create an account for EMAIL."""
     password = _password(password_stdin)
-    with application(creates_database=True) as services:
+    with application("new") as services:
         account = services[AccountServices].credentials.create(email, password, name, is_admin=admin)
     click.echo(f"Created {'site admin ' if admin else ''}{account.email}.")
 

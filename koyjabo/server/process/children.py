@@ -2,7 +2,10 @@
 
 import os
 import signal
+import sys
 from contextlib import suppress
+
+from koyjabo.base.core.json_output import is_json, json_line
 
 TYPE_CHECKING = False  # `typing` would make the parent larger
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ def leave_signals_to_the_parent() -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # of the terminal, likewise
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
@@ -40,8 +44,16 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def say(line: str, stream: "TextIO") -> None:
-    """Print a line. If the stream's reader is gone, discard this and all further output."""
+def refuse(sentence: str) -> None:
+    """Print why the server does not start, or why a worker cannot use the database."""
+    say(sentence, sys.stderr, "start_refused", "error")
+
+
+def say(sentence: str, stream: "TextIO", event: str, level: str = "info", **fields: str | None) -> None:
+    """Print a sentence or, with LOG_FORMAT=json, an object. If the stream's reader is gone, discard this and further
+    output.
+    """
+    line = json_line(event, level, message=sentence, **fields) if is_json() else sentence
     with suppress(OSError):
         stream.write(f"{line}\n")  # in one call, because workers write to the same stream
     flush(stream)

@@ -16,7 +16,7 @@ from pkgutil import walk_packages
 from re import Pattern
 from typing import TYPE_CHECKING
 
-from .children import die_with, leave_signals_to_the_parent, say
+from .children import die_with, leave_signals_to_the_parent, refuse
 from .metrics_folder import FOLDER_VARIABLE
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def load_settings(starts: bool = False) -> "Settings | None":
         if starts:
             config.require_backup_folder(settings)
     except config.SettingsError as error:
-        say(str(error), sys.stderr)
+        refuse(str(error))
         return None
     return settings
 
@@ -145,7 +145,7 @@ def _has_assets() -> bool:
     try:
         static_files.require_all()
     except static_files.UnusableAssets as error:
-        say(str(error), sys.stderr)
+        refuse(str(error))
         return False
     return True
 
@@ -162,10 +162,9 @@ def prepare(settings: "Settings") -> bool:
         _migrate(parent)
     status = os.waitpid(pid, 0)[1]
     if os.WIFSIGNALED(status):
-        say(
+        refuse(
             f"The process that migrates the database was killed by signal {os.WTERMSIG(status)}, often because memory "
-            "ran out. Start the server again.",
-            sys.stderr,
+            "ran out. Start the server again."
         )
     return status == 0
 
@@ -216,7 +215,7 @@ def _migrate(parent: int) -> None:
             create_app(runtime=eventlet_loop.EventletRuntime())
         status = 0
     except (Unusable, UnusableDatabase, DatabaseInUse) as error:
-        say(str(error), sys.stderr)
+        refuse(str(error))
     except BaseException:
         log.exception("start_failed")
     finally:

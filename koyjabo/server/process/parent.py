@@ -20,6 +20,7 @@ from .children import (
     WORKER_DRAIN_S,
     flush,
     leave_signals_to_the_parent,
+    refuse,
     say,
 )
 
@@ -43,7 +44,7 @@ KILL_AFTER_S = WORKER_DRAIN_S + CLOSE_S + 0.75
 
 POLL_INTERVAL_S = 0.5
 REPORT_BYTES = 4096
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
 class WorkerProcess:
@@ -63,10 +64,11 @@ class Parent:
     """The parent process. Signal handlers only set a field and wake the loop, which does the rest."""
 
     def __init__(self) -> None:
-        """Listen to signals. Until `serve` or `resume`, SIGTERM and SIGINT end the process at once."""
+        """Listen to signals. Until `serve` or `resume`, SIGTERM, SIGINT and SIGHUP end the process at once."""
         self._workers: list[WorkerProcess] = []
         self._application: Application | None = None
         self._announcement = ""
+        self._said = ""  # the last report of a worker that could not use the database
         self._alone: WorkerProcess | None = None  # the only worker, once it serves
         self._status = 0
         self._stopping_since: float | None = None  # monotonic s
@@ -78,6 +80,8 @@ class Parent:
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(signal.SIGHUP, self._stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def serve(self, application: "Application", listener: "ListeningSocket", lock: int, announcement: str) -> int:
@@ -202,14 +206,17 @@ class Parent:
         if report == "" or self._stopping_since is not None:
             return
         if report == READY_REPORT:
+            self._said = ""
             if self._announcement:
-                say(self._announcement, sys.stdout)
+                say(self._announcement, sys.stdout, "serving")
                 self._announcement = ""
             if self._count == 1 and self._application:
                 self._alone = worker
             return
         worker.is_usable = False
-        say(report, sys.stderr)
+        if report != self._said:  # replacements find the same, every second
+            self._said = report
+            refuse(report)
         if self._announcement:  # no worker serves
             self._status = BAD_SETTINGS
             self._stop()

@@ -1,11 +1,10 @@
 """Starts the server: checks what it needs, loads the application, prepares the database, and listens."""
 
 import resource
-import sys
 from contextlib import suppress
 
 from . import loading, metrics_folder
-from .children import BAD_SETTINGS, say
+from .children import BAD_SETTINGS, refuse
 from .listening_socket import UnusableSocket, bind, passed
 from .parent import Parent
 
@@ -16,7 +15,7 @@ MIN_FILES = 64
 def start() -> int:
     """Serve until a signal. Returns the exit status: 0, or 2 if the operator must fix a setting or the database."""
     if not _may_open_files():
-        say(f"The limit on open files is below {MIN_FILES}. Raise it, as with ulimit -n 65536.", sys.stderr)
+        refuse(f"The limit on open files is below {MIN_FILES}. Raise it, as with ulimit -n 65536.")
         return BAD_SETTINGS
     parent = Parent()
     lock = metrics_folder.create()
@@ -32,7 +31,7 @@ def start() -> int:
             return BAD_SETTINGS
         listener.listen()
     except UnusableSocket as error:
-        say(str(error), sys.stderr)
+        refuse(str(error))
         return BAD_SETTINGS
     except Exception:
         parent.log().exception("start_failed")

@@ -6,10 +6,8 @@ from sqlalchemy.orm import Session
 
 from koyjabo.people.audit import queries as audit
 from koyjabo.upkeep import backup_record_queries
+from koyjabo.upkeep.backup_record_queries import RESTORE_ACTION
 from koyjabo.upkeep.recounts.recounts import RECOUNT_ENDED
-
-RESTORE_ACTION = "ledger.restore"
-"""Audit log action for a restore. A restore ends with a recount that must find no problems."""
 
 MAX_RECOUNT_RECORDS = 10
 """Maximum number of audit entries searched for a finished recount."""

@@ -12,6 +12,7 @@ COMMANDS = {"backup": "cli:backup", "restore": "cli:restore"}
 FILLS = {
     "base.observability.health_warning:FEATURE_WARNINGS": "backup_warnings:BACKUP_WARNINGS",
     "base.observability.health_warning:READY_WARNINGS": "backup_warnings:BACKUP_READY_WARNINGS",
+    "counting.earlier_total:EARLIER_TOTALS": "folder:BACKUP_TOTALS",
     "people.audit.log:ACTION_LABELS": "backup:BACKUP_ACTIONS",
     "people.audit.log:ROUTINE_ACTIONS": "backup:ROUTINE_BACKUP_ACTIONS",
     "web.panel.server_page:FIRST_STEPS": "admin:BACKUP_STEPS",

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from koyjabo.base.core import own_files
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import KoyJaboError, Unusable
 from koyjabo.base.core.extensions import db
@@ -19,7 +20,7 @@ from koyjabo.base.core.runtime import ReportProgress
 from koyjabo.base.database import engine
 from koyjabo.base.database.revisions import NEWEST_REVISION
 from koyjabo.people.audit import log
-from koyjabo.upkeep.backup_record_queries import BACKUP_ACTION, FAILURE_ACTION
+from koyjabo.upkeep.backup_record_queries import BACKUP_ACTION, FAILURE_ACTION, RESTORE_ACTION
 from koyjabo.upkeep.recounts.recounts import LEDGER_SUBJECT
 from . import backup_queries
 from .backup_file import BackupWriter, Head
@@ -31,7 +32,7 @@ BACKUP_ACTIONS = {
     "backup.begin": N_("Backup started"),
     BACKUP_ACTION: N_("Backup made"),
     FAILURE_ACTION: N_("Backup failed"),
-    "ledger.restore": N_("Backup restored"),
+    RESTORE_ACTION: N_("Backup restored"),
 }
 ROUTINE_BACKUP_ACTIONS = {BACKUP_ACTION: '"proven": true'}
 
@@ -66,7 +67,8 @@ def write(path: Path, clock: Clock, progress: ReportProgress, temporary: Path | 
                 return _write(file, connection, clock, progress)
         except OSError as error:
             advice = " Free up space there." if error.errno in DISK_FULL_ERRORS else ""
-            raise Unusable(f"{path} cannot be written: {error.strerror or error}.{advice}") from None
+            reason = own_files.reason_of_system(error, path.parent)
+            raise Unusable(f"{path} cannot be written: {reason}.{advice}") from None
 
 
 def _write(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProgress) -> Head:

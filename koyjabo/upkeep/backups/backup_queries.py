@@ -5,11 +5,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, LargeBinary, Table, func, select
+from sqlalchemy.orm import Session
 
 from koyjabo.base.core.extensions import db
 from koyjabo.base.database.models import Counter
 from koyjabo.base.database.upkeep_rules import all_rules
 from koyjabo.base.models import IN_BACKUPS, SITE
+from koyjabo.upkeep import backup_record_queries
 
 ROWS_PER_READ = 1_000
 """Rows per read."""
@@ -54,6 +56,11 @@ def counter_state(connection: Connection) -> CounterState:
     newest = select(func.coalesce(func.max(Counter.epoch), 0), func.coalesce(func.max(Counter.revision), 0))
     versions = tuple(rules.version(connection) for rules in all_rules())
     return CounterState(*connection.execute(newest).one(), versions)
+
+
+def known_backups(connection: Connection) -> set[object]:
+    with Session(connection) as session:
+        return backup_record_queries.known_backups(session)
 
 
 def converted(row: Row, binary: Collection[int], change: Callable[[Any], Any]) -> Row:

@@ -14,6 +14,7 @@ LATE_PROOF_MS = 36 * 3_600_000
 BACKUP_RANK = 1
 SEE_LOG = N_("The log says why. %(backups)s has a button that makes one now.")
 SEE_CAUSE = N_("Fix the cause, then press Back up now: %(backups)s")
+RUN_COMMAND = N_("Run this command as root: %(error)s")
 TURN_BACKUPS_ON = N_("%(turn_on)s: the server then makes a backup every night and verifies it.")
 BACKUPS_SECTION = "a-backup-fails-backup_failed"
 BACKUP_LINKS = {
@@ -49,6 +50,10 @@ def judge(state: BackupState, now_ms: int) -> HealthWarning | None:
         return HealthWarning(
             "backups", sentence, SEE_CAUSE, BACKUPS_SECTION, values, DANGER, rank=BACKUP_RANK, links=BACKUP_LINKS
         )
+    if state.remedy:
+        values = {"error": state.remedy, **last}
+        sentence = N_("The server cannot read some backups, because another user made them.")
+        return HealthWarning("backups", sentence, RUN_COMMAND, BACKUPS_SECTION, values, rank=BACKUP_RANK)
     if verified is not None:
         if now_ms - verified.made_ms <= LATE_PROOF_MS:
             return None

@@ -71,6 +71,7 @@ GIVEN_SETTINGS = ("DATABASE_URL", "BACKUP_DIR", "BACKUP_KEEP")
 FAILURE_MAIL = "backup_failed"
 """Kind of the email about a failure."""
 
+UNREADABLE_WARNING = "The server cannot read some of its backups. The page Server shows what to do."
 FAILURE_WARNING = "The last backup failed. The page Server shows why."
 
 
@@ -85,6 +86,7 @@ class FolderState(NamedTuple):
     problem: str | None  # why no file can be written there, as a sentence
     files: list[BackupFile]  # newest first
     is_locked: bool
+    remedy: str = ""  # the command that makes unreadable files readable
 
 
 class BackupState(NamedTuple):
@@ -96,6 +98,7 @@ class BackupState(NamedTuple):
     files: list[BackupFile]  # newest first
     next_ms: int | None  # when the next backup is due; None if backups are off
     on_since_ms: int | None  # when the server last began a backup, or when they were turned on
+    remedy: str = ""  # of `FolderState`
 
 
 class Backups:
@@ -142,7 +145,9 @@ class Backups:
     @property
     def warning(self) -> str | None:
         """For /readyz, which anyone may read. As of the last `refresh`."""
-        return FAILURE_WARNING if self.is_on and (self._failed or (self._folder and self._folder.problem)) else None
+        if self.is_on and (self._failed or (self._folder and self._folder.problem)):
+            return FAILURE_WARNING
+        return UNREADABLE_WARNING if self.is_on and self._folder and self._folder.remedy else None
 
     def refresh(self) -> None:
         """Read the folder, and from the database what all servers share. Call this every FOLDER_READ_S."""
@@ -224,6 +229,7 @@ class Backups:
             files=folder.files,
             next_ms=self._clock.at_ms(next_day, self._settings.backup_at) if self.is_on else None,
             on_since_ms=self._database.read(backup_record_queries.on_since_ms),
+            remedy=folder.remedy,
         )
 
     def _day(self) -> str:
@@ -284,10 +290,10 @@ class Backups:
     def _read(self) -> None:
         try:
             folder = BackupFolder(Path(self._settings.backup_dir))
-            why, files = problem(self._settings.backup_dir), list[BackupFile]()
+            why, files, remedy = problem(self._settings.backup_dir), list[BackupFile](), ""
             with suppress(OSError):
-                files = folder.files()
-            self._folder = FolderState(why, files, folder.is_locked())
+                files, remedy = folder.files(), folder.remedy()
+            self._folder = FolderState(why, files, folder.is_locked(), remedy)
         finally:
             self._is_reading = False
 

@@ -52,7 +52,7 @@ def restore(source: str, force: bool) -> None:
         backup_file.head(file)  # before a database is created
     except Unusable as error:
         raise click.ClickException(str(error)) from None
-    with application(creates_database=True) as services, ended_by_signals():
+    with application("any") as services, ended_by_signals():
         if Path(source) != file:
             click.echo(f"Restoring {file}.")
         head = restore_file(file, force, services.clock, progress)

@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import secrets
+import shlex
 import shutil
 import tempfile
 import time
@@ -13,7 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from koyjabo.base.core import own_files
 from koyjabo.base.core.errors import BackupUnderWay, Unusable
+from koyjabo.base.settings.schema import Settings
+from koyjabo.counting.earlier_total import EarlierTotal
 from . import backup_file
 
 VERIFIED_ENDING, UNVERIFIED_ENDING = ".backup", ".unverified"
@@ -30,6 +34,8 @@ LOCK_FILE, WORK_FOLDER = ".koyjabo-backup.lock", ".koyjabo-backup"
 """The file that is locked while a backup runs, and the folder with its temporary files."""
 
 LOCK_ATTEMPTS, LOCK_PAUSE_S = 5, 0.1
+
+BACKUP_TOTALS = {"backups": lambda settings: newest_total(settings)}
 
 
 class BackupFile(NamedTuple):
@@ -69,6 +75,12 @@ class BackupFolder:
         size = path.stat().st_size
         return BackupFile(name, made_ms(name), size, total, total is not None and name.endswith(VERIFIED_ENDING))
 
+    def remedy(self) -> str:
+        """The command that makes all backups readable for this user; "" if they are."""
+        if all(os.access(self.path / name, os.R_OK) for name in self.names("")):
+            return ""
+        return f"chown -R {os.geteuid()}:{os.getegid()} {shlex.quote(str(self.path))}"
+
     def rotate(self, keep: int, verified: str) -> None:
         """Remove all verified backups except the newest `keep` and `verified`, which was verified last."""
         for name in self.names()[:-keep]:
@@ -80,11 +92,11 @@ class BackupFolder:
         """Yield an empty folder for temporary files, which is removed at the end. What a killed process has left there
         is removed first. Raises BackupUnderWay while another process has the lock.
         """
-        with open(os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600), "rb") as lock:
+        with open(own_files.open_lock(self.path / LOCK_FILE), "rb") as lock:
             _lock(lock)
             work = self.path / WORK_FOLDER
             shutil.rmtree(work, ignore_errors=True)
-            work.mkdir(mode=0o700)
+            own_files.make_folder(work)
             try:
                 yield work
             finally:
@@ -100,6 +112,16 @@ class BackupFolder:
         except OSError:  # no backup was ever made, or the file system has no locks
             pass
         return False
+
+
+def newest_total(settings: Settings) -> EarlierTotal | None:
+    """The total of the newest verified backup in BACKUP_DIR."""
+    with suppress(OSError):
+        folder = BackupFolder(Path(settings.backup_dir))
+        for name in reversed(folder.names() if settings.backup_dir else []):
+            with suppress(Unusable):
+                return EarlierTotal(backup_file.head(folder.path / name).total, shlex.quote(str(folder.path / name)))
+    return None
 
 
 def _lock(lock: BinaryIO) -> None:
@@ -138,6 +160,7 @@ def atomic_file(path: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
     descriptor, name = tempfile.mkstemp(dir=folder or path.parent, prefix=f".{path.name}.")
     try:
         with open(descriptor, "wb") as file:
+            own_files.give(descriptor, path)
             yield file
             file.flush()
             os.fsync(file.fileno())

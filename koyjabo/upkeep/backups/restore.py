@@ -21,6 +21,7 @@ from koyjabo.base.database.models import Counter
 from koyjabo.base.database.revisions import NEWEST_REVISION, REVISIONS
 from koyjabo.base.models import SITE
 from koyjabo.people.audit import log
+from koyjabo.upkeep.backup_record_queries import RESTORE_ACTION
 from koyjabo.upkeep.recounts.recount_queries import newest_id, recount
 from koyjabo.upkeep.recounts.recounts import LEDGER_SUBJECT
 from . import backup_file, backup_queries, restore_queries
@@ -49,7 +50,7 @@ def restore_file(path: Path, overwrite: bool, clock: Clock, progress: ReportProg
         insert(connection, path, head, progress)
         by = log.actor(OPERATOR, clock)
         restore_queries.begin_epoch(connection, before, by.at_ms, f"restored a backup of {iso(head.made_ms)}")
-        by.entry("ledger.restore", LEDGER_SUBJECT, made_at=iso(head.made_ms), total=head.total).store(connection)
+        by.entry(RESTORE_ACTION, LEDGER_SUBJECT, made_at=iso(head.made_ms), total=head.total).store(connection)
         with progress(newest_id(connection, "visits"), "Recounting") as advance:
             problems = recount(connection, advance).problems
         if problems:

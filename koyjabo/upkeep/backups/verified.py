@@ -1,11 +1,12 @@
 """Makes one verified backup in a folder: writes it, restores it into a temporary database there, and recounts that."""
 
+from contextlib import suppress
 from pathlib import Path
 
-from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.clock import Clock, iso
 from koyjabo.base.core.errors import LedgerUnavailable, Unusable
 from koyjabo.base.core.runtime import ReportProgress
-from koyjabo.base.database.engine import disposable, migrate, translated_errors
+from koyjabo.base.database.engine import disposable, migrate, snapshot, translated_errors
 from koyjabo.base.database.outage_causes import reason_of
 from koyjabo.upkeep.recounts.recount_queries import RecountResult, newest_id, recount
 from . import backup, backup_file, backup_queries, restore, restore_queries
@@ -30,6 +31,7 @@ def make(folder: BackupFolder, keep: int, clock: Clock, progress: ReportProgress
     OSError, BackupUnderWay, LedgerUnavailable, and Unusable.
     """
     with folder.locked() as work:
+        _require_own(folder)
         name = new_name(clock.now_ms())
         written, path = folder.path / f"{name}{UNVERIFIED_ENDING}", folder.path / f"{name}{VERIFIED_ENDING}"
         head = backup.write(written, clock, progress, work)
@@ -42,6 +44,26 @@ def make(folder: BackupFolder, keep: int, clock: Clock, progress: ReportProgress
         if clock.allows_removal:
             folder.rotate(keep, path.name)
     return path, head
+
+
+def _require_own(folder: BackupFolder) -> None:
+    """Raises Unusable if none of the folder's verified backups was made of this database, or restored into it: they
+    would be removed one after the other.
+    """
+    newest: Head | None = None
+    with translated_errors(), snapshot() as connection:
+        epoch, known = backup_queries.counter_state(connection).epoch, backup_queries.known_backups(connection)
+    for name in reversed(folder.names()):
+        with suppress(Unusable):
+            head = backup_file.head(folder.path / name)
+            newest = newest or head
+            if head.epoch == epoch or {(head.total, sum(head.rows.values())), iso(head.made_ms)} & known:
+                return
+    if newest:
+        raise Unusable(
+            f"BACKUP_DIR is {str(folder.path)!r}, which has backups of another site: the total of the newest is "
+            f"{newest.total:,}. Choose another folder."
+        )
 
 
 def prove(path: Path, head: Head, folder: Path, progress: ReportProgress) -> None:

@@ -15,6 +15,7 @@ from koyjabo.base.observability.health_warning import READY_WARNINGS
 from koyjabo.base.observability.metrics import METRICS_CONTENT_TYPE
 from koyjabo.base.observability.observability_services import ObservabilityServices
 from koyjabo.counting.clock_watch import DOUBTED_CLOCK, WRONG_CLOCK, ClockWatch
+from koyjabo.counting.unsaved_visits import UnsavedVisits
 from koyjabo.web.current import current
 from koyjabo.web.fast_path.fast_path import fast_path
 from koyjabo.web.fast_path.request_context import RequestContext
@@ -40,6 +41,7 @@ CLOCK_WARNINGS = {
     DOUBTED_CLOCK: f"{CLOCK_TIMES}answer on the page Server, or with `koyjabo clock`, which one is right.",
     WRONG_CLOCK: f"{CLOCK_TIMES}the clock is wrong. Set it from the network (NTP).",
 }
+UNSAVED_VISITS = "Visits are not being saved. The page Server and the log show why."
 OTHER_CLOCK = "The clock of {host} shows {other}, the clock of this machine {clock}. Set both from the network (NTP)."
 
 
@@ -81,7 +83,13 @@ def readyz() -> Response:
     results = current()[Readiness].checks()
     checks = {name: Check(**ready._asdict()) for name, ready in results.items()}
     is_ready = all(check.ok for check in checks.values())
-    advice = (limits.limits().local_proxy.warning, *_clock_warnings(), *(warn() for warn in READY_WARNINGS.values()))
+    unsaved = UNSAVED_VISITS if current()[UnsavedVisits].now() else None
+    advice = (
+        unsaved,
+        limits.limits().local_proxy.warning,
+        *_clock_warnings(),
+        *(warn() for warn in READY_WARNINGS.values()),
+    )
     warnings = [warning for warning in advice if warning]
     response = ReadyResponse(status="ready" if is_ready else "not ready", checks=checks, warnings=warnings or None)
     headers = {"Cache-Control": "no-store"} if is_ready else {"Cache-Control": "no-store", "Retry-After": "2"}

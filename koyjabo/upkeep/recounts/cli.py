@@ -36,14 +36,30 @@ def set_total(number: int, new_epoch: bool) -> None:
     The next visit gets NUMBER + 1. The change is recorded as an adjustment. Safe to run while the server is busy; open
     pages update at once. A lower total needs --new-epoch, because open pages otherwise ignore it.
     """
-    with application(creates_database=True) as services:
+    with application("new") as services:
         before, after = services[TotalAdjuster].set_total(OPERATOR, number, "koyjabo total set", new_epoch)
     click.echo(f"The total was {before:,} and is now {after:,}.")
 
 
+@total.command()
+def begin() -> None:
+    """Begin a new counter, with STARTING_TOTAL, where a SQLite database was lost.
+
+    Asks first. A server and all other commands but `restore` refuse to begin a database where another one has counted.
+    """
+    click.confirm("Begin a new counter, without the visits of the lost database?", abort=True, err=True)
+    with application("any") as services:
+        preview = services[TotalAdjuster].preview(OPERATOR, 0, new_epoch=True)
+        if preview.has_visits:
+            raise click.ClickException("This counter has visits. To change its total, use: koyjabo total set")
+    click.echo(
+        f"The total is {preview.totals.before:,}. Choose another BACKUP_DIR if it has backups of the lost database."
+    )
+
+
 def begin_with(number: int) -> None:
     """Set the total of a counter without visits. Raises ClickException if it has some."""
-    with application(creates_database=True) as services:
+    with application("new") as services:
         if not services[TotalAdjuster].begin_with(number):
             raise click.ClickException(
                 "This counter has visits, and --total is only for a new one. To change its total, use: "

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -16,9 +17,10 @@ from support.clients.concurrent_registrations import Crowd
 from support.clients.websocket import WebSocket
 from support.databases.database import CUT, SqliteDatabase
 from support.faults.disks import small_disk
+from support.programs.installed import program
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
-from support.servers.server import Server
+from support.servers.server import START_S, Server
 
 from koyjabo.base.database.outage_causes import (
     CAUSE_AWAY,
@@ -209,6 +211,21 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         if folder is None:
             pytest.skip("the right to mount a small disk is missing: `sudo make test` has it")
         yield folder
+
+
+@pytest.mark.long(
+    proved_by="base/database/test_migrations.py::test_a_file_system_without_locks_or_shared_memory_is_refused"
+)
+def test_a_start_on_a_mount_without_shared_memory_ends_with_a_sentence(tmp_path, new_server):
+    for name in ("kept", "mounted"):
+        (tmp_path / name).mkdir()
+    subprocess.run([program("bindfs"), "-o", "direct_io", tmp_path / "kept", tmp_path / "mounted"], check=True)
+    try:
+        server = new_server(SqliteDatabase(tmp_path / "mounted" / "koyjabo.db")).launch()
+        assert server.wait(START_S).status == 2
+        assert "no memory that processes share" in server.log
+    finally:
+        subprocess.run(["umount", tmp_path / "mounted"], check=True)
 
 
 def test_visits_are_refused_while_the_disk_is_full_and_stored_again_afterwards(disk, new_server):

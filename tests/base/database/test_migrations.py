@@ -1,12 +1,15 @@
 """Migrations and models agree, and the previous version keeps counting on the new schema (decision 99)."""
 
+import errno
+import fcntl
 import io
 import re
 import shlex
 import shutil
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,8 @@ from koyjabo.application.features import load_tables
 from koyjabo.base.core.errors import UnusableDatabase
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.database import sqlite
+from koyjabo.base.database.engine import translated_errors
 from koyjabo.base.database.revisions import MIGRATIONS, NEWEST_REVISION, OLDEST_REVISION
 from koyjabo.upkeep.backups.backups import Backups
 
@@ -92,6 +97,34 @@ def test_a_database_of_the_first_release_gets_the_schema_of_a_new_database(datab
         assert differences(site) == []
         assert tables(site) - MODELS == {"alembic_version"}
         assert site.register().ordinal == 4001
+
+
+@pytest.mark.both_kinds
+@pytest.mark.empty_database
+@pytest.mark.parametrize(
+    "table", ["alembic_version (version_num VARCHAR(32))", "users (id INTEGER)", "songs (id INTEGER)"]
+)
+def test_a_database_of_another_program_is_refused_unless_the_tables_have_other_names(database, table):
+    database.rows(f"CREATE TABLE {table}")
+    if table.startswith("alembic"):
+        database.rows("INSERT INTO alembic_version VALUES ('a1b2c3d4e5f6')")
+    refusal = nullcontext() if table.startswith("songs") else pytest.raises(UnusableDatabase, match="another program")
+    with refusal, Site(database.url) as site:
+        assert site.register().ordinal == 1
+
+
+def test_a_file_system_without_locks_or_shared_memory_is_refused(sqlite_database, monkeypatch):
+    def lock(*_):
+        raise OSError(errno.ENOSYS, "")
+
+    monkeypatch.setattr(fcntl, "lockf", lock)
+    monkeypatch.setattr(sqlite, "_opened", set())
+    with pytest.raises(UnusableDatabase, match="has no locks"):
+        Site(sqlite_database.url)
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = "SQLITE_IOERR_SHMMAP"
+    with pytest.raises(UnusableDatabase, match="no memory that processes share"), translated_errors():
+        raise error
 
 
 @pytest.mark.empty_database

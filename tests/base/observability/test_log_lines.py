@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from typing import IO, Any
@@ -14,7 +15,7 @@ import pytest
 from support.clients.members import Member, PlainMember, SocketioMember
 from support.clients.websocket import SocketIO, WebSocket
 from support.programs.forking import Program
-from support.programs.processes import METRICS_TOKEN, wait_until
+from support.programs.processes import METRICS_TOKEN, run, wait_until
 from support.servers import changed_server
 from support.servers.server import SERVING, Server
 
@@ -140,6 +141,32 @@ def sockets(server: Server, member: Member, community: str) -> None:
         client.client.emit(PERSONAL, {"token": PERSONAL})
         plain.next_of_type("error")
         client.next_of_type("error")
+
+
+def test_each_line_of_a_process_is_one_json_object(new_server, sqlite_database):
+    """From the first line to the last. SIGHUP is a clean stop."""
+    server = new_server(sqlite_database, LOG_FORMAT="json", ENVIRONMENT="development").start()
+    assert server.stop(signal.SIGHUP).status == 0
+    settings = {"LOG_FORMAT": "json", "DATABASE_URL": sqlite_database.url}
+    refused = run("wsgi.py", **settings, PORT="abc")
+    mistyped, command = (run("-m", "koyjabo", *words, **settings) for words in (("totl",), ("key", "revoke", "x")))
+    assert (refused.returncode, mistyped.returncode) == (2, 2)
+    lines = [*server.log.splitlines(), *refused.stderr.splitlines(), *mistyped.stderr.splitlines()]
+    objects = [json.loads(line) for line in (*lines, *command.stderr.splitlines())]
+    assert all(line.keys() >= {"event", "level", "time"} for line in objects)
+    assert {"serving", "start_refused", "message"} <= {line["event"] for line in objects}
+    assert not any(mark in line["event"] for line in objects for mark in " ='")
+
+
+def test_a_line_with_fixed_values_has_them_as_fields(logged_as):
+    log, out = logged_as("json")
+    log.error("redis_unreachable cause=%r try='check REDIS_URL'", "away")
+    log.warning("%s_interrupted day=%s", "night", "2026-01-01")
+    log.warning("Not ours: %s", "a=b")
+    first, second, third = map(json.loads, out.getvalue().splitlines())
+    assert (first["event"], first["cause"], first["try"]) == ("redis_unreachable", "away", "check REDIS_URL")
+    assert (second["event"], second["day"]) == ("night_interrupted", "2026-01-01")
+    assert (third["event"], third["message"]) == ("message", "Not ours: a=b")
 
 
 FORGED = "ayesha\n2026-01-01T00:00:00.000Z error koyjabo forged\r\x1b[31m\u2028\x85"

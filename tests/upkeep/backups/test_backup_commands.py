@@ -26,7 +26,7 @@ def run(site: Site, *arguments: str) -> Result:
     """Run `koyjabo …` in this process."""
 
     @contextmanager
-    def application(creates_database: bool):
+    def application(creates: str):
         with errors_as_sentences(), in_context(site):
             yield site.services
 

@@ -101,7 +101,7 @@ def test_the_visits_of_an_erased_visitor_share_one_random_id_and_lose_identifyin
 
 def test_the_forget_command_erases_a_visitor_and_todays_anonymous_visits(site):
     def run():
-        return CliRunner().invoke(cli.forget, ["nila"], obj=lambda creates_database: nullcontext(site.services))
+        return CliRunner().invoke(cli.forget, ["nila"], obj=lambda creates: nullcontext(site.services))
 
     site.register("nila")
     site.register("nila", anonymous=True)

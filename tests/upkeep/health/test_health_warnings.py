@@ -130,6 +130,7 @@ WRONG = [
     (database(standbys=Standbys(2, 0, 0)), WARNING, "A failover may lose acknowledged visits"),
     (database(standbys=Standbys(2, 2, 0)), WARNING, "Whether a standby is synchronous is unknown."),
     (at(proxy_address="172.18.0.1"), WARNING, "All visitors seem to come from %(address)s"),
+    (backups(remedy="chown -R 10001:10001 /backups"), WARNING, "The server cannot read some backups"),
     (backups(on_since_ms=LATE_MS), WARNING, "No backup has been verified since backups were turned on"),
     (backups(failed=NO_SPACE), DANGER, "The backup of %(failed_at)s failed. %(error)s No backup is verified yet."),
     (backups(verified=MADE._replace(made_ms=LATE_MS)), WARNING, "No backup has been verified for 36 hours."),

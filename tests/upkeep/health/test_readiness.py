@@ -45,7 +45,10 @@ def is_red_before_the_error(server: Server) -> bool:
         assert server.get("/readyz").headers["Retry-After"]
         assert visit.result(PATIENCE_S) == 503
         assert checks(server)["writer"]["ok"] is False
-    wait_until(lambda: server.get("/readyz").ok, "it is green although there were no visits")
+    answer = wait_until(
+        lambda: (answer := server.get("/readyz")).ok and answer, "it is green although there were no visits"
+    )
+    assert "not being saved" in "".join(answer.json()["warnings"])
     return is_in_time
 
 
