@@ -10,6 +10,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.base.core.runtime import without_queueing
 from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.rows import raise_sequences
 from koyjabo.base.models import SITE, Scope
 from koyjabo.people.audit.log import Actor, Subject
 from . import rollback_queries
@@ -132,6 +133,7 @@ class RollbackRecovery:
             try:
                 if cause.server and self.high_water.server != cause.server:
                     self._gather()  # no more commits on the previous server can follow
+                    self._database.write(lambda session: raise_sequences(session.connection()))
                     self.high_water.server = cause.server
                 elif not cause.server and self.high_water.site.epoch <= cause.mark.epoch:  # no epoch has begun since
                     self._begin_epoch()

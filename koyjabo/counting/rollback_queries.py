@@ -11,6 +11,7 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import UnusableDatabase
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.models import Counter, DatabaseIdentity
+from koyjabo.base.database.rows import raise_sequences
 from koyjabo.base.models import SITE, Scope
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.models import Community
@@ -83,6 +84,7 @@ def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: 
     locked = select(Counter).where(Counter.scope == SITE).with_for_update()  # locked first, as in every transaction
     site, lost = session.scalars(locked).one(), []
     if _is_rolled_back(session, _mark(site), marks[SITE]):
+        raise_sequences(session.connection())
         epoch, revision = _next(session, marks, now_ms)
         for counter in [site, *_communities(session, marks)]:
             mark = marks[Scope(counter.scope)]

@@ -17,7 +17,7 @@ SQLITE_CAUSES = {
 }
 """Causes by SQLite's primary error code. SQLITE_BUSY_SNAPSHOT, for example, is a kind of SQLITE_BUSY."""
 
-POSTGRES_CAUSES = {"55P03": CAUSE_LOCKED, "53100": CAUSE_FULL, "25006": CAUSE_READ_ONLY}
+POSTGRES_CAUSES = {"55P03": CAUSE_LOCKED, "53100": CAUSE_FULL, "25006": CAUSE_READ_ONLY, "42501": CAUSE_REFUSED}
 """Causes by SQLSTATE. Errors of connecting have none, not even the server's."""
 
 SYSTEM_CAUSES = {

@@ -63,8 +63,9 @@ UNAVAILABLE_STATES: tuple[type[Exception], ...] = (
     psycopg2.OperationalError,
     psycopg2.InterfaceError,
     psycopg2.errors.ReadOnlySqlTransaction,
+    psycopg2.errors.InsufficientPrivilege,
 )
-"""Errors of the database, not of the data. A demoted primary refuses to write."""
+"""Errors of the database, not of the data. A demoted primary refuses to write, and a right may be revoked."""
 
 TIMELINE_NUMBER = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"
 """The timeline, from the beginning of a WAL file's name. The control file shows a new timeline only some seconds

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from types import NoneType
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, Table, delete, exists, insert, or_, select, text, update
+from sqlalchemy import Connection, LargeBinary, Table, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from koyjabo.base.database.models import Counter
+from koyjabo.base.database.rows import raise_sequences
 from koyjabo.base.database.upkeep_rules import all_rules
 from koyjabo.base.models import SITE
 from koyjabo.upkeep.recounts.total_queries import record_epoch
@@ -86,18 +87,5 @@ def begin_epoch(connection: Connection, before: CounterState, now_ms: int, reaso
     connection.execute(update(Counter).values(epoch=epoch, revision=revision))
     for rules, *versions in zip(all_rules(), before.versions, restored.versions, strict=True):
         rules.invalidate_restored(connection, max(versions) + 1, now_ms)
-    _advance_sequences(connection)
+    raise_sequences(connection)
     record_epoch(connection, epoch, now_ms, reason)
-
-
-def _advance_sequences(connection: Connection) -> None:
-    """Advance PostgreSQL's sequences beyond the restored keys. Never decrease them, because that would survive a
-    rollback.
-    """
-    if connection.dialect.name == "sqlite":
-        return
-    for table in tables():
-        sequence = f"pg_get_serial_sequence('{table.name}', 'id')"
-        if "id" in table.columns and connection.execute(text(f"SELECT {sequence}")).scalar():
-            newest = f"greatest((SELECT coalesce(max(id), 0) FROM {table.name}), nextval({sequence}))"
-            connection.execute(text(f"SELECT setval({sequence}, {newest})"))

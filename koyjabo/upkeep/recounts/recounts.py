@@ -17,6 +17,7 @@ from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.core.runtime import Advance, ReportProgress
 from koyjabo.base.database import engine
 from koyjabo.base.database.engine import exclusive_transaction
+from koyjabo.base.database.rows import raise_sequences
 from koyjabo.base.jobs import job_queries
 from koyjabo.base.jobs.claims import ClaimLost, WorkLease, is_stored
 from koyjabo.columns.columns import Columns
@@ -113,11 +114,13 @@ class Recounts:
         return result
 
     def repair(self, progress: ReportProgress) -> tuple[list[str], list[str]]:
-        """Recount. If there are problems, repair them and recount again, in one transaction that makes writers wait. If
-        a total falls, a new epoch begins, so that pages accept it. Needs an application context. Returns the problems
-        that were repaired and those that are left, one sentence each. Raises LedgerUnavailable and UnusableDatabase.
+        """Raise sequences that are behind, and recount. If there are problems, repair them and recount again, in one
+        transaction that makes writers wait. If a total falls, a new epoch begins, so that pages accept it. Needs an
+        application context. Returns the problems that were repaired and those that are left, one sentence each. Raises
+        LedgerUnavailable and UnusableDatabase.
         """
         with engine.translated_errors():
+            self._database.write(lambda session: raise_sequences(session.connection()))
             if not self.verify(progress).problems:
                 return [], []
             with exclusive_transaction() as connection:
