@@ -34,8 +34,10 @@ def prepare(database: URL, starting_total: int | None, clock: Clock) -> CounterS
     """
     with translated_errors():
         # SQLite always takes the lock. It costs nothing, and shows that the file is writable.
-        if database.get_backend_name() != "sqlite" and (snapshot := _present_figures(clock)):
-            return snapshot
+        if database.get_backend_name() != "sqlite":
+            if snapshot := _present_figures(clock):
+                return snapshot
+            _compare_by_bytes(database)
         with exclusive(database) as session:
             if starting_total is None:
                 require_tables(session)
@@ -58,6 +60,13 @@ def _present_figures(clock: Clock) -> CounterSnapshot | None:
         require_rights(session)
         counter = session.get(Counter, SITE) if is_up_to_date(session) else None
         return None if counter is None or late_sequences(session) else _figures(session, counter, clock)
+
+
+def _compare_by_bytes(database: URL) -> None:
+    """Make tables of an earlier version compare texts by their bytes."""
+    from koyjabo.base.database.byte_order_postgres import change_each_table
+
+    change_each_table(database)
 
 
 def _raise_sequences(session: Session) -> None:

@@ -225,11 +225,16 @@ def migrate(connection: Connection) -> None:
     from alembic.config import Config
 
     config = Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection})
-    if connection.dialect.name != "sqlite" and inspect(connection).has_table("counters"):
-        # Batches of visits take this lock first. A batch that is already running would deadlock with changes to its
-        # other tables.
-        connection.execute(text("LOCK TABLE counters IN EXCLUSIVE MODE"))
+    lock_counters(connection)
     command.upgrade(config, "head")
+
+
+def lock_counters(connection: Connection) -> None:
+    """Lock the counters, if there are any, before other tables are changed. Batches of visits take this lock first: one
+    that is already running would deadlock with the changes.
+    """
+    if connection.dialect.name != "sqlite" and inspect(connection).has_table("counters"):
+        connection.execute(text("LOCK TABLE counters IN EXCLUSIVE MODE"))
 
 
 @contextmanager

@@ -198,8 +198,8 @@ class DatabaseThread:
         except (OperationalError, InterfaceError, InternalError, OSError) as error:
             job.error = LedgerUnavailable.because(error)
         except DBAPIError as error:
-            is_outage = error.connection_invalidated or cause_of(error.orig) == CAUSE_REFUSED  # a right was revoked
-            job.error = LedgerUnavailable.because(error) if is_outage else error
+            was_refused = cause_of(error.orig or error) == CAUSE_REFUSED  # the role has lost a right
+            job.error = LedgerUnavailable.because(error) if was_refused or error.connection_invalidated else error
         except Exception as error:
             job.error = error
 

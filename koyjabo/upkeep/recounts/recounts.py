@@ -9,18 +9,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from sqlalchemy import delete, select
+
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.cluster.workers import Progress
 from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account
-from koyjabo.base.core.runtime import Advance, ReportProgress
+from koyjabo.base.core.runtime import Advance, ReportProgress, unreported
 from koyjabo.base.database import engine
 from koyjabo.base.database.engine import exclusive_transaction
-from koyjabo.base.database.rows import raise_sequences
+from koyjabo.base.database.models import PAIRS_WATERMARK
+from koyjabo.base.database.rows import change_in_database, raise_sequences
 from koyjabo.base.jobs import job_queries
 from koyjabo.base.jobs.claims import ClaimLost, WorkLease, is_stored
 from koyjabo.columns.columns import Columns
+from koyjabo.counting.models import Watermark
 from koyjabo.people.audit import log as audit, queries
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
@@ -139,6 +143,17 @@ class Recounts:
                     by.entry("ledger.repair", LEDGER_SUBJECT, **details).store(connection)
                     by.entry(RECOUNT_ENDED, LEDGER_SUBJECT, **result.details(), seconds=0.0).store(connection)
             return repaired, left
+
+    def repair_separated(self) -> None:
+        """Repair what is derived from rows that a migration has separated (`base.database.pairs_postgres`). Needs an
+        application context. Raises LedgerUnavailable and UnusableDatabase.
+        """
+        is_separated = Watermark.name == PAIRS_WATERMARK
+        with engine.translated_errors():
+            if self._database.read(lambda session: session.scalar(select(Watermark.upto).where(is_separated))):
+                repaired, left = self.repair(unreported)
+                log.warning("pairs_recounted repaired=%d left=%d", len(repaired), len(left))
+                self._database.write(change_in_database, delete(Watermark).where(is_separated))
 
     def store_blocks(self, progress: ReportProgress) -> None:
         """Store all blocks of columns that are due, for example after a repair."""

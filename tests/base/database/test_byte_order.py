@@ -1,0 +1,91 @@
+"""PostgreSQL compares our texts by their bytes, and an upgrade separates pairs that another order has admitted."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from support.application.site import Site
+from support.databases.database import PostgresDatabase
+
+pytestmark = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+
+WITH_COLLATION = """
+SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid JOIN pg_collation l ON l.oid = a.attcollation
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = '{}' AND l.collname {} 'C'
+"""
+EXPRESSIONS = """
+SELECT i.indexrelid FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+WHERE c.relnamespace = current_schema()::regnamespace AND i.indexprs IS NOT NULL
+"""
+KEYS = ("uq_visits_visitor_visit", "visitors_pkey", "uq_events_visitor_event", "users_email_key_key")
+
+
+def make_earlier(database: PostgresDatabase) -> None:
+    """Give the columns the order of the database, as the version before did."""
+    for table, column, type in database.rows(WITH_COLLATION.format("r", "=")):
+        database.rows(f'ALTER TABLE {table} ALTER "{column}" TYPE {type} COLLATE "default"')
+    database.rows("UPDATE alembic_version SET version_num = '0040'")
+
+
+@contextmanager
+def not_found_later(database: PostgresDatabase) -> Iterator[None]:
+    """Rows of this block are not found by their keys afterwards, as if the order of texts had changed."""
+    ready = "UPDATE pg_index SET indisready = {} WHERE indexrelid::regclass::text IN {}"
+    database.rows(ready.format("false", KEYS))
+    yield
+    database.rows(ready.format("true", KEYS))
+
+
+def write(site: Site, user: str) -> int:
+    """Write a visit, an event and a user. Returns the visit's number."""
+    number = site.register("ayesha", visitId="1").ordinal
+    event = {"visitorId": "ayesha", "events": [{"id": "e", "name": "search"}]}
+    assert site.post("/api/events", json=event).status_code == 200
+    site.rows(
+        "INSERT INTO users (id, email, email_key, name, password, is_admin, created_ms) "
+        f"VALUES ('{user}', 'a@koyjabo.example', 'a@koyjabo.example', 'A', '', false, {number})"
+    )
+    return number
+
+
+def test_no_column_and_no_index_depends_on_the_order_of_the_database(database):
+    with Site(database.url):
+        for kind in ("r", "i"):
+            assert database.rows(WITH_COLLATION.format(kind, "<>")) == []
+        assert database.rows(EXPRESSIONS) == []
+
+
+def test_an_upgrade_separates_pairs_and_keeps_all_visit_numbers(database, caplog):
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        make_earlier(database)
+        site.register("karim")
+        with not_found_later(database):
+            first = write(site, "older")
+        assert (first, write(site, "newer")) == (4002, 4003)
+        assert site.stats()["uniqueVisitors"] == 3
+        site.restart()
+        assert site.stats()["uniqueVisitors"] == 2
+        assert site.recount() == []
+        visits = "SELECT visitor_id, visit_id, ordinal FROM visits WHERE visitor_id = 'ayesha' ORDER BY id"
+        assert site.rows(visits) == [("ayesha", "1", 4002), ("ayesha", "~3", 4003)]
+        assert site.rows("SELECT event_id FROM events ORDER BY id") == [("e",), ("~2",)]
+        users = site.rows("SELECT id, email, email_key, disabled_ms IS NULL FROM users ORDER BY created_ms")
+        address = "a@koyjabo.example"
+        assert users == [("older", address, address, True), ("newer", address, "~newer", False)]
+        again = site.register("ayesha", visitId="1")
+        assert (again.ordinal, again.duplicate) == (4002, True)
+    for table in ("visits", "visitors", "events", "users"):
+        assert f"pairs_separated table={table} " in caplog.text
+    assert "pairs_recounted repaired=" in caplog.text
+
+
+def test_an_upgrade_without_pairs_counts_nothing_again(database, caplog):
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        make_earlier(database)
+        write(site, "a")
+        site.restart()
+        assert site.register("ayesha", visitId="1").duplicate
+        assert site.recount() == []
+    assert database.rows(WITH_COLLATION.format("r", "<>")) == []
+    assert "pairs" not in caplog.text
