@@ -42,6 +42,14 @@ Name = Annotated[str, mapped_column(String(200))]
 Word = Annotated[str, mapped_column(String(16))]
 
 
+PAIR_LOSS = "pair_loss"
+"""Key in a unique key's `info`: what a later row with the same key loses, if PostgreSQL has admitted one
+(`base.database.pairs_postgres`). Without it, the later row is deleted.
+"""
+
+PAIR_MERGE = "pair_merge"
+"""Key in a table's `info`: SQL for what an earlier row takes over before a later one with the same key is deleted."""
+
 IN_BACKUPS = "in_backups"
 """Key in a table's `info`. With False, backups do not contain the table, and a restore does not change it."""
 

@@ -77,6 +77,11 @@ def database_name(session: Session) -> str:
     return session.scalars(select(DatabaseIdentity.name)).one()
 
 
+def prepare_server(session: Session) -> None:
+    """Prepare a server that has taken over for writing. It may be a copy without the sequences."""
+    raise_sequences(session.connection())
+
+
 def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: int) -> NewEpoch:
     """Begin one new epoch for all scopes if the site's counter is below its mark. Scopes below their mark continue from
     it. Runs in the session's transaction, with the counter row locked.

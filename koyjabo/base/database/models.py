@@ -5,9 +5,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.base.models import IN_BACKUPS, Model, ScopeId
 
-PAIRS_WATERMARK = "pairs"
-"""The row of `watermarks` after rows were separated (`pairs_postgres`), until a recount."""
-
 
 class Counter(Model):
     """A scope's current numbers. Each batch locks the site's row, so that visit numbers have no gaps."""

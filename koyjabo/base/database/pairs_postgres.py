@@ -8,18 +8,19 @@ import logging
 
 from sqlalchemy import Connection, text
 
-from .models import PAIRS_WATERMARK
+from koyjabo.base.core.extensions import db
+from koyjabo.base.models import PAIR_LOSS, PAIR_MERGE
 
 log = logging.getLogger("koyjabo.migrations")
 
 WITHOUT_INDEXES = """
 SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off
 """
-"""Their order is wrong. Sorting and hashing read the rows themselves."""
+"""The order of indexes is wrong. Sorting and hashing read the rows themselves."""
 
 SELECT_KEYS = text("""
 SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
-    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number ORDER BY k.place) AS key
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number ORDER BY k.place)
 FROM pg_index i WHERE i.indrelid = to_regclass(:name) AND i.indisunique
 AND EXISTS (SELECT FROM unnest(i.indcollation) AS c WHERE c <> 0)
 """)
@@ -27,49 +28,19 @@ SELECT_AGES = text("""
 SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass(:name) AND attnum > 0 AND NOT attisdropped
 AND attname IN ('created_ms', 'joined_ms', 'first_visit', 'at_ms', 'id') ORDER BY attname = 'id', attname
 """)
-
-MARK_PAIRS = text("""
-INSERT INTO watermarks (name, upto, version) VALUES (:name, :rows, 0)
-ON CONFLICT (name) DO UPDATE SET upto = watermarks.upto + excluded.upto
+NOTE_SEPARATED_ROWS = text("""
+INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('pairs', '', '', :rows)
+ON CONFLICT (name) DO UPDATE SET seen_ms = nightly_work.seen_ms + excluded.seen_ms
 """)
 
-LATER = """
-later AS (
+WITH_LATER_ROWS = """
+WITH later AS (
     SELECT place, kept FROM (
         SELECT ctid AS place, first_value(ctid) OVER same AS kept, row_number() OVER same AS number
-        FROM {table} WHERE {present} WINDOW same AS (PARTITION BY {key} ORDER BY {age} ROWS UNBOUNDED PRECEDING)
+        FROM {table} WHERE {present} WINDOW same AS (PARTITION BY {key} ORDER BY {age})
     ) AS numbered WHERE number > 1
 )
 """
-
-CHANGES = {
-    ("visits", "visit_id"): "visit_id = '~' || t.id",
-    ("events", "event_id"): "event_id = '~' || t.id",
-    ("users", "email_key"): (
-        "email_key = '~' || t.id, disabled_ms = coalesce(t.disabled_ms, (extract(epoch FROM now()) * 1000)::bigint)"
-    ),
-    ("users", "external_issuer"): "external_ref = NULL, external_issuer = NULL",
-    ("communities", "ref"): "ref = NULL",
-    ("outbox", "once"): "once = NULL",
-}
-"""What the later row of a pair loses, by table and the last column of the key. The rows of other keys are deleted."""
-
-MERGES = {
-    "visitors": """
-        UPDATE visitors t SET user_id = gone.user_id FROM later JOIN visitors gone ON gone.ctid = later.place
-        WHERE t.ctid = later.kept AND t.user_id IS NULL AND gone.user_id IS NOT NULL
-    """,
-    "people": """
-        , days AS (
-            DELETE FROM person_days d USING later, people kept, people gone
-            WHERE kept.ctid = later.kept AND gone.ctid = later.place AND d.person_id IN (kept.id, gone.id)
-            RETURNING kept.id, d.day, d.began_s, d.slots
-        )
-        INSERT INTO person_days (person_id, day, began_s, slots)
-        SELECT id, day, min(began_s), bit_or(slots) FROM days GROUP BY id, day
-    """,
-}
-"""What the earlier row takes over before the later one is deleted."""
 
 
 def separate_pairs(connection: Connection, table: str) -> None:
@@ -77,17 +48,26 @@ def separate_pairs(connection: Connection, table: str) -> None:
     connection.exec_driver_sql(WITHOUT_INDEXES)
     ages = connection.execute(SELECT_AGES, {"name": table}).scalars().all()
     for key in connection.execute(SELECT_KEYS, {"name": table}).scalars().all():
-        later = "WITH " + LATER.format(
+        later = WITH_LATER_ROWS.format(
             table=table,
             present=" AND ".join(f"{column} IS NOT NULL" for column in key),
             key=", ".join(f'{column}::text COLLATE "C"' for column in key),
             age=", ".join((*ages, "ctid")),
         )
-        change = CHANGES.get((table, key[-1]))
-        if not change and table in MERGES:
-            connection.exec_driver_sql(later + MERGES[table])
-        verb = f"UPDATE {table} t SET {change} FROM later" if change else f"DELETE FROM {table} t USING later"
-        rows = connection.exec_driver_sql(f"{later} {verb} WHERE t.ctid = later.place").rowcount
+        loss = _loss(table, key)
+        merge = db.metadata.tables[table].info.get(PAIR_MERGE)
+        if merge and not loss:
+            connection.exec_driver_sql(later + merge)
+        change = f"UPDATE {table} t SET {loss} FROM later" if loss else f"DELETE FROM {table} t USING later"
+        rows = connection.exec_driver_sql(f"{later} {change} WHERE t.ctid = later.place").rowcount
         if rows:
             log.warning("pairs_separated table=%s key=%s rows=%d", table, ",".join(key), rows)
-            connection.execute(MARK_PAIRS, {"name": PAIRS_WATERMARK, "rows": rows})
+            connection.execute(NOTE_SEPARATED_ROWS, {"rows": rows})
+
+
+def _loss(table: str, key: list[str]) -> str:
+    """What a later row loses, as assignments; "" if it is deleted."""
+    described = db.metadata.tables[table]
+    infos = [index.info for index in described.indexes if [*index.columns.keys()] == key]
+    infos += [described.columns[column].info for column in key if len(key) == 1]
+    return next((info[PAIR_LOSS] for info in infos if PAIR_LOSS in info), "")

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote, urlencode
 import psycopg2
 import psycopg2.extensions
 
+from .notices_postgres import kept_notices
 from .outage_causes import (
     CAUSE_AWAY,
     CAUSE_OLD_PRIMARY,
@@ -206,7 +207,8 @@ def _place(parameters: dict[str, Any]) -> tuple[str, str]:
 
 def _connect_to(parameters: dict[str, Any], opened: OnOpened) -> PostgresConnection:
     factories = {"connection_factory": PostgresConnection, "cursor_factory": PostgresCursor}
-    connection: PostgresConnection = psycopg2.connect(**factories, **parameters)
+    with kept_notices():
+        connection: PostgresConnection = psycopg2.connect(**factories, **parameters)
     try:
         connection.place = _place(parameters)
         opened(connection)

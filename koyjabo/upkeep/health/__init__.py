@@ -24,8 +24,12 @@ def register(base: "Base") -> None:
     base.services.add(Readiness(base))
     health = base.services.add(Health(base))
     base.services[Recounts].follow(health.report)
-    advice = base.services.add(DatabaseAdvice(base))
-    if base.settings.database.get_backend_name() != "sqlite":
+    if base.settings.database.get_backend_name() == "sqlite":
+        base.services.add(DatabaseAdvice(base, ()))
+    else:
+        from koyjabo.base.database.notices_postgres import notices
+
+        advice = base.services.add(DatabaseAdvice(base, notices))
         advice.refresh()
         base.every(ADVICE_POLL_S, advice.refresh)
     unsaved = base.services[UnsavedVisits]

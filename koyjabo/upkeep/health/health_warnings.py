@@ -190,9 +190,7 @@ def sequences(facts: SystemFacts) -> HealthWarning | None:
         return None
     return HealthWarning(
         "sequences",
-        N_(
-            "The role in DATABASE_URL may not set sequences. It needs this after a copy of the database, or a failover."
-        ),
+        N_("The role in DATABASE_URL may not set sequences, which it needs after a copy or a failover."),
         N_("As the owner of the tables, run: %(statement)s"),
         "the-role-may-not-set-sequences",
         {"statement": facts.stored.database.sequence_grant},

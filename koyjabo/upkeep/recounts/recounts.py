@@ -9,22 +9,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select
-
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.cluster.workers import Progress
 from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account
-from koyjabo.base.core.runtime import Advance, ReportProgress, unreported
+from koyjabo.base.core.runtime import Advance, ReportProgress
 from koyjabo.base.database import engine
 from koyjabo.base.database.engine import exclusive_transaction
-from koyjabo.base.database.models import PAIRS_WATERMARK
-from koyjabo.base.database.rows import change_in_database, raise_sequences
+from koyjabo.base.database.rows import raise_sequences
 from koyjabo.base.jobs import job_queries
 from koyjabo.base.jobs.claims import ClaimLost, WorkLease, is_stored
 from koyjabo.columns.columns import Columns
-from koyjabo.counting.models import Watermark
 from koyjabo.people.audit import log as audit, queries
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
@@ -60,6 +56,7 @@ RECOUNT_TIME = "04:30"
 """Time of day in TIMEZONE when the nightly recount begins. Retention has finished by then."""
 
 REPAIR_REASON = "koyjabo verify --repair"
+PAIRS_REASON = "rows with the same key were separated"
 
 
 class RecountState(NamedTuple):
@@ -148,12 +145,14 @@ class Recounts:
         """Repair what is derived from rows that a migration has separated (`base.database.pairs_postgres`). Needs an
         application context. Raises LedgerUnavailable and UnusableDatabase.
         """
-        is_separated = Watermark.name == PAIRS_WATERMARK
         with engine.translated_errors():
-            if self._database.read(lambda session: session.scalar(select(Watermark.upto).where(is_separated))):
-                repaired, left = self.repair(unreported)
-                log.warning("pairs_recounted repaired=%d left=%d", len(repaired), len(left))
-                self._database.write(change_in_database, delete(Watermark).where(is_separated))
+            if not self._database.read(job_queries.separated_rows):
+                return
+            with exclusive_transaction() as connection:
+                if job_queries.separated_rows(connection):  # no other worker has just done it
+                    problems = repair_queries.repair(connection, self._clock, lambda rows: None, None, PAIRS_REASON)
+                    job_queries.forget_separated_rows(connection)
+                    log.warning("pairs_recounted problems=%d", len(problems))
 
     def store_blocks(self, progress: ReportProgress) -> None:
         """Store all blocks of columns that are due, for example after a repair."""

@@ -77,7 +77,7 @@ def test_an_upgrade_separates_pairs_and_keeps_all_visit_numbers(database, caplog
         assert (again.ordinal, again.duplicate) == (4002, True)
     for table in ("visits", "visitors", "events", "users"):
         assert f"pairs_separated table={table} " in caplog.text
-    assert "pairs_recounted repaired=" in caplog.text
+    assert "pairs_recounted problems=" in caplog.text
 
 
 def test_an_upgrade_without_pairs_counts_nothing_again(database, caplog):
@@ -89,3 +89,17 @@ def test_an_upgrade_without_pairs_counts_nothing_again(database, caplog):
         assert site.recount() == []
     assert database.rows(WITH_COLLATION.format("r", "<>")) == []
     assert "pairs" not in caplog.text
+
+
+def test_a_changed_order_below_the_database_is_named_without_a_command_that_would_fail(database, new_server):
+    """The tests' databases have the order "C", which has no version."""
+    database.rows("UPDATE pg_database SET datcollversion = '2.31' WHERE datname = current_database()")
+    server = new_server(database)
+    server.start()
+    ready = server.get("/readyz")
+    (warning,) = ready.json()["warnings"]
+    assert ready.ok
+    assert "the database has version 2.31, and its system has none." in warning
+    assert "REFRESH" not in warning
+    assert server.log.count("no actual collation version, but a version was recorded") == 1
+    assert "\nWARNING:  " not in f"\n{server.log}"
