@@ -1,6 +1,6 @@
 """Keeps what libpq writes to standard error while it connects, such as a warning about the order of texts.
 
-Later notices are in a connection's list. Those of connecting are written by libpq itself, to descriptor 2.
+libpq writes these notices to descriptor 2 itself. Later ones are in the connection's list.
 """
 
 import os

@@ -1,11 +1,17 @@
 """PostgreSQL compares our texts by their bytes, and an upgrade separates pairs that another order has admitted."""
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from sqlalchemy import select
 from support.application.site import Site
 from support.databases.database import PostgresDatabase
+
+from koyjabo.base.core.extensions import db
+from koyjabo.base.database.search import has
+from koyjabo.people.models import User
 
 pytestmark = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 
@@ -18,6 +24,7 @@ EXPRESSIONS = """
 SELECT i.indexrelid FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
 WHERE c.relnamespace = current_schema()::regnamespace AND i.indexprs IS NOT NULL
 """
+ADDRESS = "a@koyjabo.example"
 KEYS = ("uq_visits_visitor_visit", "visitors_pkey", "uq_events_visitor_event", "users_email_key_key")
 
 
@@ -42,11 +49,15 @@ def write(site: Site, user: str) -> int:
     number = site.register("ayesha", visitId="1").ordinal
     event = {"visitorId": "ayesha", "events": [{"id": "e", "name": "search"}]}
     assert site.post("/api/events", json=event).status_code == 200
+    add_user(site, user, "A", number)
+    return number
+
+
+def add_user(site: Site, user: str, name: str, created_ms: int = 1) -> None:
     site.rows(
         "INSERT INTO users (id, email, email_key, name, password, is_admin, created_ms) "
-        f"VALUES ('{user}', 'a@koyjabo.example', 'a@koyjabo.example', 'A', '', false, {number})"
+        f"VALUES ('{user}', '{ADDRESS}', '{ADDRESS}', '{name}', '', false, {created_ms})"
     )
-    return number
 
 
 def test_no_column_and_no_index_depends_on_the_order_of_the_database(database):
@@ -54,6 +65,17 @@ def test_no_column_and_no_index_depends_on_the_order_of_the_database(database):
         for kind in ("r", "i"):
             assert database.rows(WITH_COLLATION.format(kind, "<>")) == []
         assert database.rows(EXPRESSIONS) == []
+
+
+def test_a_search_still_ignores_the_case_of_all_letters(postgres, database):
+    name = f"named_{uuid.uuid4().hex}"
+    postgres.execute(f"CREATE DATABASE {name} TEMPLATE template0 LOCALE 'C.UTF-8'")
+    named = PostgresDatabase(postgres, name)
+    with Site(named.url) as site:
+        add_user(site, "1", "Éclair")
+        with site.app.app_context():
+            assert db.session.scalars(select(User.name).where(has(User.name, "éclair"))).all() == ["Éclair"]
+    postgres.drop(named)
 
 
 def test_an_upgrade_separates_pairs_and_keeps_all_visit_numbers(database, caplog):
@@ -71,8 +93,7 @@ def test_an_upgrade_separates_pairs_and_keeps_all_visit_numbers(database, caplog
         assert site.rows(visits) == [("ayesha", "1", 4002), ("ayesha", "~3", 4003)]
         assert site.rows("SELECT event_id FROM events ORDER BY id") == [("e",), ("~2",)]
         users = site.rows("SELECT id, email, email_key, disabled_ms IS NULL FROM users ORDER BY created_ms")
-        address = "a@koyjabo.example"
-        assert users == [("older", address, address, True), ("newer", address, "~newer", False)]
+        assert users == [("older", ADDRESS, ADDRESS, True), ("newer", ADDRESS, "~newer", False)]
         again = site.register("ayesha", visitId="1")
         assert (again.ordinal, again.duplicate) == (4002, True)
     for table in ("visits", "visitors", "events", "users"):
