@@ -28,6 +28,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.models import (
     IN_BACKUPS,
+    OWN_ID,
     PAIR_LOSS,
     PAIR_MERGE,
     BigKey,
@@ -137,9 +138,7 @@ class Visit(Model):
 
     __tablename__ = "visits"
     __table_args__ = (
-        Index(
-            "uq_visits_visitor_visit", "visitor_id", "visit_id", unique=True, info={PAIR_LOSS: "visit_id = '~' || t.id"}
-        ),
+        Index("uq_visits_visitor_visit", "visitor_id", "visit_id", unique=True, info={PAIR_LOSS: {"visit_id": OWN_ID}}),
         partial_index("ix_visits_community", "scope", "id", where="scope <> 'site'"),
         partial_index("ix_visits_user", "user_id", "id", where=HAS_USER),
     )
@@ -285,7 +284,7 @@ class Event(Model):
             "visitor_id",
             "event_id",
             unique=True,
-            info={PAIR_LOSS: "event_id = '~' || t.id"},
+            info={PAIR_LOSS: {"event_id": OWN_ID}},
         ),
         Index("ix_events_visit", "visit_id"),
     )

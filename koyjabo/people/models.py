@@ -7,16 +7,14 @@ from sqlalchemy.orm import Mapped, mapped_column, query_expression
 
 from koyjabo.base.core.i18n import name_in
 from koyjabo.base.core.identity import Account, site_role
-from koyjabo.base.models import PAIR_LOSS, Email, Model, Name, Ref, Uuid, Word, related
+from koyjabo.base.models import OWN_ID, PAIR_LOSS, Email, Model, Name, Ref, Uuid, Word, related
 
 # A foreign key gives a column its type.
 UserId = Annotated[str, mapped_column(ForeignKey("users.id", ondelete="CASCADE"))]
 CommunityId = Annotated[str, mapped_column(ForeignKey("communities.id", ondelete="CASCADE"))]
 
 
-DISABLED_USER = """
-email_key = '~' || t.id, disabled_ms = coalesce(t.disabled_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
-"""
+DISABLED_USER = {"email_key": OWN_ID, "disabled_ms": "created_ms"}
 """What the newer of two users with one address becomes."""
 
 
@@ -34,7 +32,7 @@ class User(Model):
             "external_ref",
             "external_issuer",
             unique=True,
-            info={PAIR_LOSS: "external_ref = NULL, external_issuer = NULL"},
+            info={PAIR_LOSS: {"external_ref": None, "external_issuer": None}},
         ),
     )
 
@@ -79,7 +77,7 @@ class Community(Model):
     """A community. Its id is also the scope of its statistics: it has a row in `counters`."""
 
     __tablename__ = "communities"
-    __table_args__ = (Index("uq_communities_ref", "ref", unique=True, info={PAIR_LOSS: "ref = NULL"}),)
+    __table_args__ = (Index("uq_communities_ref", "ref", unique=True, info={PAIR_LOSS: {"ref": None}}),)
 
     id: Mapped[Uuid] = mapped_column(primary_key=True)
     name: Mapped[Name]

@@ -9,7 +9,7 @@ import logging
 from sqlalchemy import Connection, text
 
 from koyjabo.base.core.extensions import db
-from koyjabo.base.models import PAIR_LOSS, PAIR_MERGE
+from koyjabo.base.models import OWN_ID, PAIR_MERGE, pair_losses
 
 log = logging.getLogger("koyjabo.migrations")
 
@@ -67,7 +67,6 @@ def separate_pairs(connection: Connection, table: str) -> None:
 
 def _loss(table: str, key: list[str]) -> str:
     """What a later row loses, as assignments; "" if it is deleted."""
-    described = db.metadata.tables[table]
-    infos = [index.info for index in described.indexes if [*index.columns.keys()] == key]
-    infos += [described.columns[column].info for column in key if len(key) == 1]
-    return next((info[PAIR_LOSS] for info in infos if PAIR_LOSS in info), "")
+    loss = next((loss for of_key, loss in pair_losses(db.metadata.tables[table]) if of_key == key), {})
+    values = {None: "NULL", OWN_ID: f"'{OWN_ID}' || t.id"}
+    return ", ".join(f"{column} = {values.get(value, f't.{value}')}" for column, value in loss.items())

@@ -15,7 +15,7 @@ class OutboxMail(Model):
     __table_args__ = (
         Index("ix_outbox_due", "done_ms", "kind", "due_ms"),
         Index("ix_outbox_recipient", "recipient", "kind"),
-        Index("uq_outbox_once", "once", unique=True, info={PAIR_LOSS: "once = NULL"}),
+        Index("uq_outbox_once", "once", unique=True, info={PAIR_LOSS: {"once": None}}),
     )
 
     id: Mapped[BigKey] = mapped_column(primary_key=True)

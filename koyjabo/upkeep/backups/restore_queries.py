@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import raise_sequences
 from koyjabo.base.database.upkeep_rules import all_rules
-from koyjabo.base.models import SITE
+from koyjabo.base.models import OWN_ID, SITE, pair_losses
 from koyjabo.upkeep.recounts.total_queries import record_epoch
 from .backup_queries import CounterState, Row, converted, counter_state, tables
 
@@ -61,17 +61,53 @@ def clear(connection: Connection) -> None:
         connection.execute(delete(table))
 
 
-def insert_rows(connection: Connection, table: Table, columns: Sequence[str], new: Iterable[Row]) -> None:
-    """Insert rows. Missing columns get their default. Raises ValueError for rows that the database refuses."""
+def insert_rows(
+    connection: Connection, table: Table, columns: Sequence[str], new: Iterable[Row], separates: bool = False
+) -> int:
+    """Insert rows. Missing columns get their default. Raises ValueError for rows that the database refuses.
+
+    With `separates`, a row whose key is already in the table is separated instead, as by an upgrade
+    (`base.database.pairs_postgres`). Returns the number of these rows.
+    """
     is_sqlite = connection.dialect.name == "sqlite"
     binary = [at for at, name in enumerate(columns) if isinstance(table.columns[name].type, LargeBinary)]
     stored: Callable[[str], Any] = b64decode if is_sqlite else (lambda text: f"\\x{b64decode(text).hex()}")
     values = [dict(zip(columns, converted(row, binary, stored), strict=True)) for row in new]
+    if not separates:
+        _insert(connection, table, values)
+        return 0
+    if _is_inserted(connection, table, values):
+        return 0
+    return sum(not _is_inserted(connection, table, [row]) and _separated(connection, table, row) for row in values)
+
+
+def _separated(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
+    """Insert a row without what another one has, or not at all."""
+    for _, loss in pair_losses(table):
+        changed = {column: f"{OWN_ID}{row['id']}" if of == OWN_ID else of and row[of] for column, of in loss.items()}
+        if _is_inserted(connection, table, [row | changed]):
+            break
+    return True
+
+
+def _is_inserted(connection: Connection, table: Table, values: list[dict[str, Any]]) -> bool:
+    """Insert rows, or none if their keys are not unique."""
     try:
-        if is_sqlite:
+        with connection.begin_nested():
+            _insert(connection, table, values)
+    except ValueError as error:
+        if isinstance(error.__cause__, IntegrityError):
+            return False
+        raise
+    return True
+
+
+def _insert(connection: Connection, table: Table, values: list[dict[str, Any]]) -> None:
+    try:
+        if connection.dialect.name == "sqlite":
             connection.execute(insert(table), values)
-        else:
-            statement = INSERT_JSON.format(table=table.name, columns=", ".join(columns))
+        elif values:
+            statement = INSERT_JSON.format(table=table.name, columns=", ".join(values[0]))
             connection.exec_driver_sql(statement, (json.dumps(values),))
     except (DataError, IntegrityError) as error:
         raise ValueError(str(error.orig)) from error

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 from support.application.site import Site
 from support.databases.database import PostgresDatabase
+from support.sites.backups import back_up, restore
 
 from koyjabo.base.core.extensions import db
 from koyjabo.base.database.search import has
@@ -26,6 +27,11 @@ WHERE c.relnamespace = current_schema()::regnamespace AND i.indexprs IS NOT NULL
 """
 ADDRESS = "a@koyjabo.example"
 KEYS = ("uq_visits_visitor_visit", "visitors_pkey", "uq_events_visitor_event", "users_email_key_key")
+
+DROP_KEYS = """
+DROP INDEX uq_visits_visitor_visit, uq_events_visitor_event;
+ALTER TABLE visitors DROP CONSTRAINT visitors_pkey; ALTER TABLE users DROP CONSTRAINT users_email_key_key
+"""
 
 
 def make_earlier(database: PostgresDatabase) -> None:
@@ -78,27 +84,50 @@ def test_a_search_still_ignores_the_case_of_all_letters(postgres, database):
     postgres.drop(named)
 
 
+def add_pairs(site: Site, database: PostgresDatabase) -> None:
+    make_earlier(database)
+    site.register("karim")
+    with not_found_later(database):
+        first = write(site, "older")
+    assert (first, write(site, "newer")) == (4002, 4003)
+    assert site.stats()["uniqueVisitors"] == 3
+
+
+def assert_separated(site: Site) -> None:
+    assert site.stats()["uniqueVisitors"] == 2
+    assert site.recount() == []
+    visits = "SELECT visitor_id, visit_id, ordinal FROM visits WHERE visitor_id = 'ayesha' ORDER BY id"
+    assert site.rows(visits) == [("ayesha", "1", 4002), ("ayesha", "~3", 4003)]
+    assert site.rows("SELECT event_id FROM events ORDER BY id") == [("e",), ("~2",)]
+    users = site.rows("SELECT id, email, email_key, disabled_ms IS NULL FROM users ORDER BY created_ms")
+    assert users == [("older", ADDRESS, ADDRESS, True), ("newer", ADDRESS, "~newer", False)]
+    again = site.register("ayesha", visitId="1")
+    assert (again.ordinal, again.duplicate) == (4002, True)
+
+
 def test_an_upgrade_separates_pairs_and_keeps_all_visit_numbers(database, caplog):
     with Site(database.url, STARTING_TOTAL=4000) as site:
-        make_earlier(database)
-        site.register("karim")
-        with not_found_later(database):
-            first = write(site, "older")
-        assert (first, write(site, "newer")) == (4002, 4003)
-        assert site.stats()["uniqueVisitors"] == 3
+        add_pairs(site, database)
         site.restart()
-        assert site.stats()["uniqueVisitors"] == 2
-        assert site.recount() == []
-        visits = "SELECT visitor_id, visit_id, ordinal FROM visits WHERE visitor_id = 'ayesha' ORDER BY id"
-        assert site.rows(visits) == [("ayesha", "1", 4002), ("ayesha", "~3", 4003)]
-        assert site.rows("SELECT event_id FROM events ORDER BY id") == [("e",), ("~2",)]
-        users = site.rows("SELECT id, email, email_key, disabled_ms IS NULL FROM users ORDER BY created_ms")
-        assert users == [("older", ADDRESS, ADDRESS, True), ("newer", ADDRESS, "~newer", False)]
-        again = site.register("ayesha", visitId="1")
-        assert (again.ordinal, again.duplicate) == (4002, True)
+        assert_separated(site)
     for table in ("visits", "visitors", "events", "users"):
         assert f"pairs_separated table={table} " in caplog.text
     assert "pairs_recounted problems=" in caplog.text
+
+
+@pytest.mark.parametrize("target", ["sqlite", "postgres"])
+def test_a_restore_separates_the_pairs_of_a_backup_that_an_earlier_version_made(
+    target, database, sqlite_database, postgres, tmp_path
+):
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        add_pairs(site, database)
+        database.rows(DROP_KEYS)  # a real index lacks no row, so the backup is whole
+        file = back_up(site, tmp_path / "pairs.backup")
+    other = sqlite_database if target == "sqlite" else postgres.new_database()
+    with Site(other.url) as site:
+        restore(site, file)
+        site.restart()
+        assert_separated(site)
 
 
 def test_an_upgrade_without_pairs_counts_nothing_again(database, caplog):
