@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import NoneType
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, Table, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, LargeBinary, Table, and_, delete, exists, insert, literal, or_, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from koyjabo.base.database.models import Counter
@@ -82,10 +82,15 @@ def insert_rows(
 
 
 def _separated(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
-    """Insert a row without what another one has, or not at all."""
-    for _, loss in pair_losses(table):
+    """Insert a row whose key another one has. The newer of the two loses it. Without a rule, the row is left out."""
+    for key, loss in pair_losses(table):
+        if "created_ms" in row:  # rows are in the order of their ids, which may be random
+            newer = and_(*(table.c[column] == row[column] for column in key), table.c.created_ms > row["created_ms"])
+            own_id = literal(OWN_ID) + table.c.id
+            values = {column: own_id if of == OWN_ID else of and table.c[of] for column, of in loss.items()}
+            connection.execute(update(table).where(newer).values(values))
         changed = {column: f"{OWN_ID}{row['id']}" if of == OWN_ID else of and row[of] for column, of in loss.items()}
-        if _is_inserted(connection, table, [row | changed]):
+        if _is_inserted(connection, table, [row]) or _is_inserted(connection, table, [row | changed]):
             break
     return True
 

@@ -13,6 +13,7 @@ from support.sites.backups import back_up, restore
 from koyjabo.base.core.extensions import db
 from koyjabo.base.database.search import has
 from koyjabo.people.models import User
+from koyjabo.upkeep.backups import backup
 
 pytestmark = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 
@@ -115,10 +116,17 @@ def test_an_upgrade_separates_pairs_and_keeps_all_visit_numbers(database, caplog
     assert "pairs_recounted problems=" in caplog.text
 
 
-@pytest.mark.parametrize("target", ["sqlite", "postgres"])
+LONG = pytest.mark.long(
+    proved_by="base/database/test_byte_order.py::"
+    "test_a_restore_separates_the_pairs_of_a_backup_that_an_earlier_version_made"
+)
+
+
+@pytest.mark.parametrize("target", ["sqlite", pytest.param("postgres", marks=LONG)])
 def test_a_restore_separates_the_pairs_of_a_backup_that_an_earlier_version_made(
-    target, database, sqlite_database, postgres, tmp_path
+    target, database, sqlite_database, postgres, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(backup, "NEWEST_REVISION", "0040")
     with Site(database.url, STARTING_TOTAL=4000) as site:
         add_pairs(site, database)
         database.rows(DROP_KEYS)  # a real index lacks no row, so the backup is whole
