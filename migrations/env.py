@@ -10,6 +10,7 @@ import config
 from koyjabo.application.features import load_tables
 from koyjabo.base.core.extensions import db
 from koyjabo.base.database.engine import engine_options
+from koyjabo.base.database.revisions import NEWEST_REVISION
 
 
 def give_next_number(_context: object, _heads: object, scripts: list[MigrationScript]) -> None:
@@ -28,6 +29,10 @@ def run(connection: Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+        if connection.dialect.name == "postgresql" and NEWEST_REVISION in context.get_context().get_current_heads():
+            from koyjabo.base.database.byte_order_postgres import change_tables
+
+            change_tables(connection)  # new tables and columns
 
 
 load_tables()

@@ -106,7 +106,7 @@ ledger_sqlite ledger_postgres prepared_postgres writer_sqlite writer_postgres sc
 REACHED_BY_A_VISIT = """
 base.network: accept_language address_owners campaigns client_address crawlers location_finder location_names
  origins rate_limiter
-base.database: batch_worker executor file_lock json_rows outage_causes postgres sqlite
+base.database: batch_worker executor file_lock json_rows outage_causes postgres sequences_postgres sqlite
 web: blueprints current fast_path.fast_path fast_path.request_context http.paths http.responses
  login.tokens openapi.describe openapi.response_specs schemas.bodies schemas.fields schemas.validators
 people.audit: log

@@ -20,6 +20,7 @@ from koyjabo.counting.visits import Visits
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL
+from koyjabo.upkeep.recounts.recounts import Recounts
 from koyjabo.web import i18n
 from koyjabo.web.assets import static_files
 from koyjabo.web.current import EXTENSION
@@ -78,6 +79,7 @@ def open_services(
         starting_total = settings.starting_total if creates else None
         services.add(opening_queries.prepare(settings.database, starting_total, clock))
         _register(settings, runtime, services)
+        services[Recounts].repair_separated()
     with engine.translated_errors():
         # Do this before any response, because the database may have been rolled back in the meantime.
         services[Visits].stats()

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, NewType
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Index, Integer, String, Table, Text
 from sqlalchemy.orm import mapped_column, relationship
 
 from koyjabo.base.core.extensions import db
@@ -42,6 +42,17 @@ Name = Annotated[str, mapped_column(String(200))]
 Word = Annotated[str, mapped_column(String(16))]
 
 
+PAIR_LOSS = "pair_loss"
+"""Key in a unique key's `info`: new values by column for a later row with the same key, if PostgreSQL has admitted one
+(`base.database.pairs_postgres`): None, OWN_ID, or the name of another column. Without it, the later row is deleted.
+"""
+
+OWN_ID = "~"
+"""In PAIR_LOSS: `~` and the row's id."""
+
+PAIR_MERGE = "pair_merge"
+"""Key in a table's `info`: SQL for what an earlier row takes over before a later one with the same key is deleted."""
+
 IN_BACKUPS = "in_backups"
 """Key in a table's `info`. With False, backups do not contain the table, and a restore does not change it."""
 
@@ -50,6 +61,13 @@ class ByKey:
     """A mixin for tables that SQLite stores in the order of their key, without row ids."""
 
     __table_args__ = {"sqlite_with_rowid": False}
+
+
+def pair_losses(table: Table) -> list[tuple[list[str], dict[str, str | None]]]:
+    """PAIR_LOSS of the table's unique keys, with the columns of each key."""
+    keys = [([*index.columns.keys()], index.info) for index in table.indexes]
+    keys += [([column.name], column.info) for column in table.columns]
+    return [(key, info[PAIR_LOSS]) for key, info in keys if PAIR_LOSS in info]
 
 
 def related(**options: Any) -> Any:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import Slice, length
-from koyjabo.base.database.search import has, sought
+from koyjabo.base.database.search import has, lowered, sought
 from koyjabo.counting.models import StoredMilestone
 from koyjabo.people.accounts.models import Invitation
 from koyjabo.people.models import Community, Membership
@@ -38,13 +38,13 @@ LIST_ORDERS = {
 """Sort orders: own communities first, largest first, by name, newest first. Ties are sorted by name."""
 
 PANEL_ORDERS: dict[str, Any] = {
-    "name": func.lower(Community.name),
+    "name": lowered(Community.name),
     "members": MEMBERS,
     "created": Community.created_ms,
 }
 """Columns that site admins can order communities by."""
 
-BY_NAME = (func.lower(Community.name), Community.id)
+BY_NAME = (lowered(Community.name), Community.id)
 
 
 IDS_PER_QUERY = 500

@@ -26,7 +26,20 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.models import IN_BACKUPS, BigKey, ByKey, Day, Model, ScopeId, Uuid, Word, partial_index
+from koyjabo.base.models import (
+    IN_BACKUPS,
+    OWN_ID,
+    PAIR_LOSS,
+    PAIR_MERGE,
+    BigKey,
+    ByKey,
+    Day,
+    Model,
+    ScopeId,
+    Uuid,
+    Word,
+    partial_index,
+)
 
 HAS_USER = "user_id IS NOT NULL"
 
@@ -46,6 +59,20 @@ START_TOTAL, SET_TOTAL, ROLLED_BACK_TOTAL = ADJUSTMENT_KINDS = ("start", "set", 
 begins an epoch but keeps the total. ROLLED_BACK_TOTAL are visits lost when the database was rolled back.
 """
 
+MERGE_USERS = """
+UPDATE visitors t SET user_id = gone.user_id FROM later JOIN visitors gone ON gone.ctid = later.place
+WHERE t.ctid = later.kept AND t.user_id IS NULL AND gone.user_id IS NOT NULL
+"""
+MERGE_DAYS = """
+, days AS (
+    DELETE FROM person_days d USING later, people kept, people gone
+    WHERE kept.ctid = later.kept AND gone.ctid = later.place AND d.person_id IN (kept.id, gone.id)
+    RETURNING kept.id, d.day, d.began_s, d.slots
+)
+INSERT INTO person_days (person_id, day, began_s, slots)
+SELECT id, day, min(began_s), bit_or(slots) FROM days GROUP BY id, day
+"""
+
 COLUMN_LABEL = "label"
 """Key in a column's `info` for its label on a visit's page, unless the page shows the column separately."""
 
@@ -54,7 +81,10 @@ class Person(Model):
     """A person who was in a community: a user (`u:` plus id) or a visitor without an account (`v:` plus id)."""
 
     __tablename__ = "people"
-    __table_args__ = (Index("uq_people_scope_person", "scope", "person", unique=True),)
+    __table_args__ = (
+        Index("uq_people_scope_person", "scope", "person", unique=True),
+        {"info": {PAIR_MERGE: MERGE_DAYS}},
+    )
 
     id: Mapped[BigKey] = mapped_column(primary_key=True)
     scope: Mapped[ScopeId]
@@ -108,7 +138,7 @@ class Visit(Model):
 
     __tablename__ = "visits"
     __table_args__ = (
-        Index("uq_visits_visitor_visit", "visitor_id", "visit_id", unique=True),
+        Index("uq_visits_visitor_visit", "visitor_id", "visit_id", unique=True, info={PAIR_LOSS: {"visit_id": OWN_ID}}),
         partial_index("ix_visits_community", "scope", "id", where="scope <> 'site'"),
         partial_index("ix_visits_user", "user_id", "id", where=HAS_USER),
     )
@@ -179,7 +209,7 @@ class Visitor(Model):
     __tablename__ = "visitors"
     __table_args__ = (
         partial_index("ix_visitors_user", "user_id", where=HAS_USER),
-        {"sqlite_with_rowid": False},
+        {"sqlite_with_rowid": False, "info": {PAIR_MERGE: MERGE_USERS}},
     )
 
     scope: Mapped[ScopeId] = mapped_column(primary_key=True)
@@ -249,7 +279,13 @@ class Event(Model):
 
     __tablename__ = "events"
     __table_args__ = (
-        Index("uq_events_visitor_event", "visitor_id", "event_id", unique=True),
+        Index(
+            "uq_events_visitor_event",
+            "visitor_id",
+            "event_id",
+            unique=True,
+            info={PAIR_LOSS: {"event_id": OWN_ID}},
+        ),
         Index("ix_events_visit", "visit_id"),
     )
 

@@ -1,5 +1,7 @@
 """Opens the ledger when a process starts: migrates the database, creates the counter and reads the first numbers."""
 
+import logging
+
 from sqlalchemy import select
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
@@ -20,6 +22,8 @@ from .earlier_total import remember_start
 from .models import START_TOTAL, Adjustment, DailyVisits, Visit
 from .records import CounterSnapshot
 
+log = logging.getLogger(__name__)
+
 
 def prepare(database: URL, starting_total: int | None, clock: Clock) -> CounterSnapshot:
     """Migrate the database, once for all processes, and create the counter of a new one, unless `starting_total` is
@@ -31,13 +35,16 @@ def prepare(database: URL, starting_total: int | None, clock: Clock) -> CounterS
     """
     with translated_errors():
         # SQLite always takes the lock. It costs nothing, and shows that the file is writable.
-        if database.get_backend_name() != "sqlite" and (snapshot := _present_figures(clock)):
-            return snapshot
+        if database.get_backend_name() != "sqlite":
+            if snapshot := _present_figures(clock):
+                return snapshot
+            _compare_by_bytes(database)
         with exclusive(database) as session:
             if starting_total is None:
                 require_tables(session)
             if not is_up_to_date(session):
                 migrate(session.connection())
+            _raise_sequences(session)
             counter = session.get(Counter, SITE)
             if counter is None:
                 counter = _begin_counting(session, starting_total or 0, clock.now_ms())
@@ -47,18 +54,33 @@ def prepare(database: URL, starting_total: int | None, clock: Clock) -> CounterS
 
 
 def _present_figures(clock: Clock) -> CounterSnapshot | None:
-    """The site's numbers in an up-to-date PostgreSQL database; None if it needs a migration or has no counter. Uses
-    time limits, because a newer version's migration may hold the tables.
+    """The site's numbers in an up-to-date PostgreSQL database; None if it needs a migration, has no counter, or has a
+    sequence that is behind. Uses time limits, because a newer version's migration may hold the tables.
     """
     from koyjabo.base.database.postgres import limits
+    from koyjabo.base.database.sequences_postgres import late_sequences
 
     with snapshot() as connection, Session(connection) as session:
         connection.exec_driver_sql(limits())
-        counter = session.get(Counter, SITE) if is_up_to_date(session) else None
-        if counter is None:
-            return None
         require_rights(session)
-        return _figures(session, counter, clock)
+        counter = session.get(Counter, SITE) if is_up_to_date(session) else None
+        return None if counter is None or late_sequences(session) else _figures(session, counter, clock)
+
+
+def _compare_by_bytes(database: URL) -> None:
+    """Make tables of an earlier version compare texts by their bytes."""
+    from koyjabo.base.database.byte_order_postgres import change_each_table
+
+    change_each_table(database)
+
+
+def _raise_sequences(session: Session) -> None:
+    """Raise PostgreSQL's sequences that are behind, because rows came without them. Raises UnusableDatabase."""
+    if session.get_bind().dialect.name != "sqlite":
+        from koyjabo.base.database.sequences_postgres import prepare_sequences
+
+        if tables := prepare_sequences(session):
+            log.warning("sequences_raised tables=%s", ",".join(tables))
 
 
 def _figures(session: Session, counter: Counter, clock: Clock) -> CounterSnapshot:

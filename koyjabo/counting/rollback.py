@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from koyjabo.base.core.clock import Clock
@@ -132,6 +133,7 @@ class RollbackRecovery:
             try:
                 if cause.server and self.high_water.server != cause.server:
                     self._gather()  # no more commits on the previous server can follow
+                    self._prepare_server()
                     self.high_water.server = cause.server
                 elif not cause.server and self.high_water.site.epoch <= cause.mark.epoch:  # no epoch has begun since
                     self._begin_epoch()
@@ -142,6 +144,13 @@ class RollbackRecovery:
     def _gather(self) -> None:
         self.high_water.rounds += 1
         self.shared.gather(self._ask)
+
+    def _prepare_server(self) -> None:
+        """Prepare the server for writing, if possible. Otherwise, the first write that fails does it."""
+        for _ in range(2):  # the first connection may be to the previous server
+            with suppress(LedgerUnavailable):
+                self._database.write(rollback_queries.prepare_server)
+                break
 
     def _begin_epoch(self) -> None:
         self._gather()

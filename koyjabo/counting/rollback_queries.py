@@ -11,6 +11,7 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import UnusableDatabase
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.models import Counter, DatabaseIdentity
+from koyjabo.base.database.rows import raise_sequences
 from koyjabo.base.models import SITE, Scope
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.models import Community
@@ -76,6 +77,11 @@ def database_name(session: Session) -> str:
     return session.scalars(select(DatabaseIdentity.name)).one()
 
 
+def prepare_server(session: Session) -> None:
+    """Prepare a server that has taken over for writing. It may be a copy without the sequences."""
+    raise_sequences(session.connection())
+
+
 def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: int) -> NewEpoch:
     """Begin one new epoch for all scopes if the site's counter is below its mark. Scopes below their mark continue from
     it. Runs in the session's transaction, with the counter row locked.
@@ -83,6 +89,7 @@ def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: 
     locked = select(Counter).where(Counter.scope == SITE).with_for_update()  # locked first, as in every transaction
     site, lost = session.scalars(locked).one(), []
     if _is_rolled_back(session, _mark(site), marks[SITE]):
+        raise_sequences(session.connection())
         epoch, revision = _next(session, marks, now_ms)
         for counter in [site, *_communities(session, marks)]:
             mark = marks[Scope(counter.scope)]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Generic, NamedTuple
 
+import psycopg2
 from sqlalchemy.engine import URL
 
 from koyjabo.base.core.clock import Clock
@@ -15,6 +16,7 @@ from koyjabo.base.database.postgres import (
     PostgresLink,
     was_refused,
 )
+from koyjabo.base.database.sequences_postgres import gave_used_number, raise_sequences
 from .high_water import DatabaseRolledBack
 
 
@@ -60,7 +62,7 @@ class PostgresWriter(Generic[Item, Result]):
         """Write `batch` in one transaction.
 
         After a broken connection, tries once more on a new one. If the first attempt was committed after all, its
-        outcomes are returned, so its rows are not marked as retries.
+        outcomes are returned, so its rows are not marked as retries. Also tries once more if a sequence was behind.
         """
         fresh = not self._link.is_open
         self._planned = None
@@ -69,6 +71,12 @@ class PostgresWriter(Generic[Item, Result]):
         except self.unavailable as error:
             if was_refused(error) or (fresh and not self._planned):
                 raise
+        except psycopg2.errors.UniqueViolation as error:
+            if not gave_used_number(error):
+                raise
+            self._planned = None
+            with self._link.connection().cursor() as cursor:
+                raise_sequences(cursor.execute)
         return self._attempt(batch, self._planned)
 
     def _attempt(self, batch: list[Item], first: Planned | None = None) -> list[Result]:

@@ -7,11 +7,15 @@ from sqlalchemy.orm import Mapped, mapped_column, query_expression
 
 from koyjabo.base.core.i18n import name_in
 from koyjabo.base.core.identity import Account, site_role
-from koyjabo.base.models import Email, Model, Name, Ref, Uuid, Word, related
+from koyjabo.base.models import OWN_ID, PAIR_LOSS, Email, Model, Name, Ref, Uuid, Word, related
 
 # A foreign key gives a column its type.
 UserId = Annotated[str, mapped_column(ForeignKey("users.id", ondelete="CASCADE"))]
 CommunityId = Annotated[str, mapped_column(ForeignKey("communities.id", ondelete="CASCADE"))]
+
+
+DISABLED_USER = {"email_key": OWN_ID, "disabled_ms": "created_ms"}
+"""What the newer of two users with one address becomes."""
 
 
 class User(Model):
@@ -22,11 +26,19 @@ class User(Model):
     """
 
     __tablename__ = "users"
-    __table_args__ = (Index("uq_users_external", "external_ref", "external_issuer", unique=True),)
+    __table_args__ = (
+        Index(
+            "uq_users_external",
+            "external_ref",
+            "external_issuer",
+            unique=True,
+            info={PAIR_LOSS: {"external_ref": None, "external_issuer": None}},
+        ),
+    )
 
     id: Mapped[Uuid] = mapped_column(primary_key=True)
     email: Mapped[Email]  # as the user typed it
-    email_key: Mapped[Email] = mapped_column(unique=True)  # normalised for comparison
+    email_key: Mapped[Email] = mapped_column(unique=True, info={PAIR_LOSS: DISABLED_USER})  # normalised for comparison
     name: Mapped[Name]
     password: Mapped[str]  # Argon2 hash with its parameters
     is_admin: Mapped[bool]  # a site admin, and so an admin of every community
@@ -65,7 +77,7 @@ class Community(Model):
     """A community. Its id is also the scope of its statistics: it has a row in `counters`."""
 
     __tablename__ = "communities"
-    __table_args__ = (Index("uq_communities_ref", "ref", unique=True),)
+    __table_args__ = (Index("uq_communities_ref", "ref", unique=True, info={PAIR_LOSS: {"ref": None}}),)
 
     id: Mapped[Uuid] = mapped_column(primary_key=True)
     name: Mapped[Name]

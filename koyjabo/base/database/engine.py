@@ -71,8 +71,16 @@ AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_data
 """)
 SELECT_LACKED_TABLES = text("""
 SELECT name FROM unnest(:tables) AS name, to_regclass(name) AS known WHERE NOT (
-    has_table_privilege(known, 'SELECT') AND has_table_privilege(known, 'INSERT')
-    AND has_table_privilege(known, 'UPDATE') AND has_table_privilege(known, 'DELETE'))
+    has_table_privilege(known, 'SELECT') AND (name = 'alembic_version' OR has_table_privilege(known, 'INSERT')
+    AND has_table_privilege(known, 'UPDATE') AND has_table_privilege(known, 'DELETE')))
+""")
+SELECT_LACKED_SEQUENCES = text("""
+SELECT name FROM unnest(:tables) AS name
+WHERE to_regclass(name) IS NOT NULL AND NOT has_sequence_privilege(pg_get_serial_sequence(name, 'id'), 'USAGE')
+""")
+SELECT_GRANTS = text("""
+SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %1$I TO %2$I; '
+    'GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA %1$I TO %2$I', current_schema(), current_user)
 """)
 
 
@@ -212,10 +220,16 @@ def require_tables(session: Session) -> None:
 
 
 def require_rights(session: Session) -> None:
-    """Check that this PostgreSQL role may read and change all tables. Raises UnusableDatabase."""
-    tables = session.scalars(SELECT_LACKED_TABLES, {"tables": sorted(db.metadata.tables)}).all()
-    if tables:
-        raise _unusable(f"its role lacks SELECT, INSERT, UPDATE or DELETE on {len(tables)} tables, such as {tables[0]}")
+    """Check that this PostgreSQL role may read, change and number the rows of all tables. Raises UnusableDatabase."""
+    from .sequences_postgres import numbered_tables
+
+    tables = session.scalars(SELECT_LACKED_TABLES, {"tables": ["alembic_version", *sorted(db.metadata.tables)]}).all()
+    sequences = session.scalars(SELECT_LACKED_SEQUENCES, {"tables": numbered_tables()}).all()
+    lacked = [f"SELECT, INSERT, UPDATE or DELETE on {len(tables)} tables, such as {tables[0]}"] if tables else []
+    lacked += [f"USAGE on {len(sequences)} sequences, such as of {sequences[0]}"] if sequences else []
+    if lacked:
+        grants = session.scalar(SELECT_GRANTS)
+        raise _unusable(f"its role lacks {' and '.join(lacked)}. As the owner of the tables, run {grants}")
 
 
 def migrate(connection: Connection) -> None:
@@ -225,11 +239,16 @@ def migrate(connection: Connection) -> None:
 
     config = Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))  # it is interpolated
-    if connection.dialect.name != "sqlite" and inspect(connection).has_table("counters"):
-        # Batches of visits take this lock first. A batch that is already running would deadlock with changes to its
-        # other tables.
-        connection.execute(text("LOCK TABLE counters IN EXCLUSIVE MODE"))
+    lock_counters(connection)
     command.upgrade(config, "head")
+
+
+def lock_counters(connection: Connection) -> None:
+    """Lock the counters, if there are any, before other tables are changed. Batches of visits take this lock first: one
+    that is already running would deadlock with the changes.
+    """
+    if connection.dialect.name != "sqlite" and inspect(connection).has_table("counters"):
+        connection.execute(text("LOCK TABLE counters IN EXCLUSIVE MODE"))
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import Runtime
 from .batch_worker import BatchWorker, Job
 from .engine import SNAPSHOT
+from .outage_causes import CAUSE_REFUSED, cause_of
 
 PATIENCE_S, TRANSACTION_LIMIT_S = 5.0, 10.0
 UNTESTED_IDLE_S = 1.0
@@ -199,17 +200,22 @@ class DatabaseThread:
         except (OperationalError, InterfaceError, InternalError, OSError) as error:
             job.error = LedgerUnavailable.because(error)
         except DBAPIError as error:
-            job.error = LedgerUnavailable.because(error) if error.connection_invalidated else error
+            was_refused = cause_of(error.orig or error) == CAUSE_REFUSED  # the role has lost a right
+            job.error = LedgerUnavailable.because(error) if was_refused or error.connection_invalidated else error
         except Exception as error:
             job.error = error
 
     def _attempt(self, operation: Operation) -> Any:
-        """Run an operation. If the connection broke during a read, repeat it once on a new one."""
+        """Run an operation. Repeat it once if the connection broke during a read, on a new one, or if a sequence was
+        behind.
+        """
         is_new = self._connection is None
         try:
             return self._transact(operation)
         except DBAPIError as error:
-            if is_new or self._writes or not error.connection_invalidated:
+            if self._backend.gave_used_number(error):
+                self._transact(self._backend.raise_sequences)
+            elif is_new or self._writes or not error.connection_invalidated:
                 raise
             return self._transact(operation)
 
@@ -259,6 +265,8 @@ class ExecutorBackend(NamedTuple):
     lock: Callable[[], AbstractContextManager[None]]  # the lock that writers of this database queue for
     trusts: Callable[[Any], bool] = lambda connection: True
     interrupt: Callable[[Any], None] = lambda connection: None
+    gave_used_number: Callable[[Exception], bool] = lambda error: False
+    raise_sequences: Operation = lambda session: None
 
 
 def _open(database: URL, limit_s: float, opened: Callable[[Any], object]) -> ExecutorBackend:
@@ -277,6 +285,7 @@ def _open(database: URL, limit_s: float, opened: Callable[[Any], object]) -> Exe
         engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool, hide_parameters=True)
         return ExecutorBackend(engine, FileLock(path).held, lambda file: file is None or not file.is_replaced)
     from .postgres import connect_in_transactions, dsn, interrupt, limits
+    from .sequences_postgres import gave_used_number, raise_sequences
     from .timelines import TIMELINES
 
     creator = partial(connect_in_transactions, dsn(database), opened)
@@ -290,4 +299,11 @@ def _open(database: URL, limit_s: float, opened: Callable[[Any], object]) -> Exe
         """
         return (statement if statement.startswith(ROLLBACK) else ours + statement), parameters
 
-    return ExecutorBackend(engine, nullcontext, TIMELINES.trusts, interrupt)
+    return ExecutorBackend(
+        engine,
+        nullcontext,
+        TIMELINES.trusts,
+        interrupt,
+        gave_used_number,
+        lambda session: raise_sequences(session.connection().exec_driver_sql),
+    )

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote, urlencode
 import psycopg2
 import psycopg2.extensions
 
+from .notices_postgres import kept_notices
 from .outage_causes import (
     CAUSE_AWAY,
     CAUSE_OLD_PRIMARY,
@@ -63,8 +64,9 @@ UNAVAILABLE_STATES: tuple[type[Exception], ...] = (
     psycopg2.OperationalError,
     psycopg2.InterfaceError,
     psycopg2.errors.ReadOnlySqlTransaction,
+    psycopg2.errors.InsufficientPrivilege,
 )
-"""Errors of the database, not of the data. A demoted primary refuses to write."""
+"""Errors of the database, not of the data. A demoted primary refuses to write, and a right may be revoked."""
 
 TIMELINE_NUMBER = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"
 """The timeline, from the beginning of a WAL file's name. The control file shows a new timeline only some seconds
@@ -207,7 +209,8 @@ def _place(parameters: dict[str, Any]) -> tuple[str, str]:
 
 def _connect_to(parameters: dict[str, Any], opened: OnOpened) -> PostgresConnection:
     factories = {"connection_factory": PostgresConnection, "cursor_factory": PostgresCursor}
-    connection: PostgresConnection = psycopg2.connect(**factories, **parameters)
+    with kept_notices():
+        connection: PostgresConnection = psycopg2.connect(**factories, **parameters)
     try:
         connection.place = _place(parameters)
         opened(connection)

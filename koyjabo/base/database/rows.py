@@ -3,7 +3,18 @@
 from collections.abc import Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, CursorResult, Executable, Select, bindparam, func, literal_column, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Executable,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session
 
 Item = TypeVar("Item")
@@ -42,6 +53,14 @@ def lock_limit(session: Session, table: Any) -> None:
     """
     if session.get_bind().dialect.name != "sqlite":
         session.execute(LOCK_LIMIT, {"name": table.__tablename__})
+
+
+def raise_sequences(connection: Connection) -> None:
+    """Raise sequences that are behind the rows they number (`sequences_postgres`). SQLite has none."""
+    if connection.dialect.name != "sqlite":
+        from . import sequences_postgres
+
+        sequences_postgres.raise_sequences(connection.exec_driver_sql)
 
 
 def ordered_by(orders: Mapping[str, Any], order: str) -> ColumnElement[Any]:

@@ -4,7 +4,9 @@ import re
 import unicodedata
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import ColumnElement, String, or_
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from koyjabo.base.core.i18n import ASCII_DIGITS, LANGUAGE_DIGITS
 
@@ -22,6 +24,21 @@ COMPOSED_LETTERS = {
 
 UNUSABLE_CHARACTERS = re.compile(r"[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL refuses, and half characters (surrogates), which all databases refuse."""
+
+
+class lowered(FunctionElement[str]):  # noqa: N801 - named like SQLAlchemy's other functions
+    """A column in lower case, for searching and sorting as people expect. PostgreSQL uses the database's collation,
+    because columns compare by bytes, and bytes have no case outside of ASCII. SQLite knows only ASCII.
+    """
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(lowered)
+def _lowered(element: lowered, compiler: Any, **options: Any) -> str:
+    column = compiler.process(element.clauses, **options)
+    return f'lower({column} COLLATE "default")' if compiler.dialect.name == "postgresql" else f"lower({column})"
 
 
 def usable(text: str) -> str:
@@ -50,7 +67,7 @@ def has(column: Any, text: str) -> ColumnElement[bool]:
     conditions = []
     for spelling in spellings(text):
         conditions.append(column.contains(spelling, autoescape=True))
-        conditions.append(func.lower(column).contains(spelling.lower(), autoescape=True))
+        conditions.append(lowered(column).contains(spelling.lower(), autoescape=True))
     return or_(*conditions)
 
 

@@ -6,7 +6,7 @@ worker is considered dead or frozen, and another worker may take over.
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import select, text, update
+from sqlalchemy import Connection, delete, select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import shifted
@@ -18,6 +18,8 @@ SILENT_WORKER_MS = 120_000
 
 LEASE_MS = 60_000
 """After this time without a renewal, another worker may take a lease, ms."""
+
+SEPARATED_ROWS = "pairs"
 
 # Makes sure that there is always a row to lock.
 INSERT_WORK_ROW = text("""
@@ -85,6 +87,15 @@ def _locked(session: Session, name: str) -> NightlyWork:
 def last_ended_ms(session: Session, name: str) -> int | None:
     """When a work last ended, ms; None if it never did."""
     return session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == name)) or None
+
+
+def separated_rows(session: Session | Connection) -> int:
+    """How many rows were separated (`base.database.pairs_postgres`) before what is derived from them was recounted."""
+    return session.scalar(select(NightlyWork.seen_ms).where(NightlyWork.name == SEPARATED_ROWS)) or 0
+
+
+def forget_separated_rows(session: Session | Connection) -> None:
+    session.execute(delete(NightlyWork).where(NightlyWork.name == SEPARATED_ROWS))
 
 
 def _is_free(row: NightlyWork, day: str, now_ms: int) -> bool:

@@ -12,7 +12,8 @@ class NightlyWork(ByKey, Model):
     Some rows have another use: `reduced` has the first day whose visits may still have a person, and the start of this
     day (`upkeep.retention.reduction_queries`).
     `mail`, `insights` and `recount` are the leases of the workers that send emails, store blocks for reports, and
-    recount (`base.jobs.job_queries`).
+    recount (`base.jobs.job_queries`). `pairs` has, in `seen_ms`, how many rows were separated since the last recount
+    (`base.database.pairs_postgres`).
     """
 
     __tablename__ = "nightly_work"

@@ -5,7 +5,7 @@ of links (`koyjabo.base.core.link_tokens`).
 from sqlalchemy import Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from koyjabo.base.models import BigKey, Digest, Email, Model
+from koyjabo.base.models import PAIR_LOSS, BigKey, Digest, Email, Model
 
 
 class OutboxMail(Model):
@@ -15,7 +15,7 @@ class OutboxMail(Model):
     __table_args__ = (
         Index("ix_outbox_due", "done_ms", "kind", "due_ms"),
         Index("ix_outbox_recipient", "recipient", "kind"),
-        Index("uq_outbox_once", "once", unique=True),
+        Index("uq_outbox_once", "once", unique=True, info={PAIR_LOSS: {"once": None}}),
     )
 
     id: Mapped[BigKey] = mapped_column(primary_key=True)

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text as s
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.urls import ascii_host, normal
-from koyjabo.base.database.search import has, has_words, spellings
+from koyjabo.base.database.search import has, has_words, lowered, spellings
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.location_names import COUNTRIES_BY_CODE
 from koyjabo.counting.evidence.facts import ATTENDED_VISIT_MS
@@ -163,7 +163,7 @@ def _of_host(host: str) -> ColumnElement[bool]:
 def _of_place(text: str) -> ColumnElement[bool]:
     meant = search_terms.place_meaning(text)
     if meant.whole:
-        return or_(Visit.place == text, func.lower(Visit.place).in_(sorted(meant.whole)))
+        return or_(Visit.place == text, lowered(Visit.place).in_(sorted(meant.whole)))
     named = [Visit.place == COUNTRIES_BY_CODE[code] for code in meant.countries]
     named += [Visit.place.like(f"%, {code}") for code in meant.countries]
     named += [Visit.place.like(f"{city}, __") for city in meant.cities]

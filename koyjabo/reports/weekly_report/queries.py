@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.database.models import Counter
+from koyjabo.base.database.search import lowered
 from koyjabo.base.models import SITE
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.models import DailyVisits
@@ -47,7 +48,7 @@ def of_communities(session: Session, to: Recipient, week: ReportQuery) -> list[d
     """Return a recipient's communities, in order of name, with their figures for the week."""
     query = select(Community).join(Membership, Membership.community_id == Community.id)
     query = query.where(Membership.user_id == to.id, Community.archived_ms.is_(None))
-    rows = session.scalars(query.order_by(func.lower(Community.name), Community.id).limit(MAX_COMMUNITIES_IN_EMAIL))
+    rows = session.scalars(query.order_by(lowered(Community.name), Community.id).limit(MAX_COMMUNITIES_IN_EMAIL))
     communities = []
     for community in rows.all():
         scope, name = community.id, community.name_in(to.language)

@@ -23,12 +23,16 @@ from koyjabo.base.models import SITE
 from koyjabo.people.audit import log
 from koyjabo.upkeep.backup_record_queries import RESTORE_ACTION
 from koyjabo.upkeep.recounts.recount_queries import newest_id, recount
-from koyjabo.upkeep.recounts.recounts import LEDGER_SUBJECT
+from koyjabo.upkeep.recounts.recounts import LEDGER_SUBJECT, PAIRS_REASON
+from koyjabo.upkeep.recounts.repair_queries import repair
 from . import backup_file, backup_queries, restore_queries
 from .backup_file import ANOTHER_BACKUP, MAX_MOMENT_MS, Head, TablePiece
 from .folder import BackupFolder
 
 MAX_NAMED_PROBLEMS = 5
+
+BYTE_ORDER_REVISION = "0041"
+"""Backups of earlier schemas may have rows with the same key (decision 132)."""
 
 
 def restore_file(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
@@ -47,11 +51,13 @@ def restore_file(path: Path, overwrite: bool, clock: Clock, progress: ReportProg
         _require_unused(connection, overwrite)
         before = backup_queries.counter_state(connection)
         restore_queries.clear(connection)
-        insert(connection, path, head, progress)
+        separated = insert(connection, path, head, progress, separates=head.schema < BYTE_ORDER_REVISION)
         by = log.actor(OPERATOR, clock)
         restore_queries.begin_epoch(connection, before, by.at_ms, f"restored a backup of {iso(head.made_ms)}")
         by.entry(RESTORE_ACTION, LEDGER_SUBJECT, made_at=iso(head.made_ms), total=head.total).store(connection)
         with progress(newest_id(connection, "visits"), "Recounting") as advance:
+            if separated:
+                repair(connection, clock, advance, None, PAIRS_REASON)
             problems = recount(connection, advance).problems
         if problems:
             shown = "; ".join(problems[:MAX_NAMED_PROBLEMS])
@@ -59,14 +65,18 @@ def restore_file(path: Path, overwrite: bool, clock: Clock, progress: ReportProg
     return head
 
 
-def insert(connection: Any, path: Path, head: Head, progress: ReportProgress) -> None:
-    """Insert all rows of a backup into empty tables. Raises Unusable, possibly only after the last row."""
+def insert(connection: Any, path: Path, head: Head, progress: ReportProgress, separates: bool = False) -> int:
+    """Insert all rows of a backup into empty tables. Returns how many were separated from others with the same key, if
+    `separates` is set. Raises Unusable, possibly only after the last row.
+    """
+    separated = 0
     with progress(sum(head.rows.values()), "Restoring") as advance:
         for piece in backup_file.pieces(path):
             table = _table(piece)
             with _fitting(piece):
-                restore_queries.insert_rows(connection, table, piece.columns, piece.rows)
+                separated += restore_queries.insert_rows(connection, table, piece.columns, piece.rows, separates)
             advance(len(piece.rows))
+    return separated
 
 
 def _require_unused(connection: Any, overwrite: bool) -> None:

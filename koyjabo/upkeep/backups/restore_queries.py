@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from types import NoneType
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, Table, delete, exists, insert, or_, select, text, update
+from sqlalchemy import Connection, LargeBinary, Table, and_, delete, exists, insert, literal, or_, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from koyjabo.base.database.models import Counter
+from koyjabo.base.database.rows import raise_sequences
 from koyjabo.base.database.upkeep_rules import all_rules
-from koyjabo.base.models import SITE
+from koyjabo.base.models import OWN_ID, SITE, pair_losses
 from koyjabo.upkeep.recounts.total_queries import record_epoch
 from .backup_queries import CounterState, Row, converted, counter_state, tables
 
@@ -60,17 +61,58 @@ def clear(connection: Connection) -> None:
         connection.execute(delete(table))
 
 
-def insert_rows(connection: Connection, table: Table, columns: Sequence[str], new: Iterable[Row]) -> None:
-    """Insert rows. Missing columns get their default. Raises ValueError for rows that the database refuses."""
+def insert_rows(
+    connection: Connection, table: Table, columns: Sequence[str], new: Iterable[Row], separates: bool = False
+) -> int:
+    """Insert rows. Missing columns get their default. Raises ValueError for rows that the database refuses.
+
+    With `separates`, a row whose key is already in the table is separated instead, as by an upgrade
+    (`base.database.pairs_postgres`). Returns the number of these rows.
+    """
     is_sqlite = connection.dialect.name == "sqlite"
     binary = [at for at, name in enumerate(columns) if isinstance(table.columns[name].type, LargeBinary)]
     stored: Callable[[str], Any] = b64decode if is_sqlite else (lambda text: f"\\x{b64decode(text).hex()}")
     values = [dict(zip(columns, converted(row, binary, stored), strict=True)) for row in new]
+    if not separates:
+        _insert(connection, table, values)
+        return 0
+    if _is_inserted(connection, table, values):
+        return 0
+    return sum(not _is_inserted(connection, table, [row]) and _separated(connection, table, row) for row in values)
+
+
+def _separated(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
+    """Insert a row whose key another one has. The newer of the two loses it. Without a rule, the row is left out."""
+    for key, loss in pair_losses(table):
+        if "created_ms" in row:  # rows are in the order of their ids, which may be random
+            newer = and_(*(table.c[column] == row[column] for column in key), table.c.created_ms > row["created_ms"])
+            own_id = literal(OWN_ID) + table.c.id
+            values = {column: own_id if of == OWN_ID else of and table.c[of] for column, of in loss.items()}
+            connection.execute(update(table).where(newer).values(values))
+        changed = {column: f"{OWN_ID}{row['id']}" if of == OWN_ID else of and row[of] for column, of in loss.items()}
+        if _is_inserted(connection, table, [row]) or _is_inserted(connection, table, [row | changed]):
+            break
+    return True
+
+
+def _is_inserted(connection: Connection, table: Table, values: list[dict[str, Any]]) -> bool:
+    """Insert rows, or none if their keys are not unique."""
     try:
-        if is_sqlite:
+        with connection.begin_nested():
+            _insert(connection, table, values)
+    except ValueError as error:
+        if isinstance(error.__cause__, IntegrityError):
+            return False
+        raise
+    return True
+
+
+def _insert(connection: Connection, table: Table, values: list[dict[str, Any]]) -> None:
+    try:
+        if connection.dialect.name == "sqlite":
             connection.execute(insert(table), values)
-        else:
-            statement = INSERT_JSON.format(table=table.name, columns=", ".join(columns))
+        elif values:
+            statement = INSERT_JSON.format(table=table.name, columns=", ".join(values[0]))
             connection.exec_driver_sql(statement, (json.dumps(values),))
     except (DataError, IntegrityError) as error:
         raise ValueError(str(error.orig)) from error
@@ -86,18 +128,5 @@ def begin_epoch(connection: Connection, before: CounterState, now_ms: int, reaso
     connection.execute(update(Counter).values(epoch=epoch, revision=revision))
     for rules, *versions in zip(all_rules(), before.versions, restored.versions, strict=True):
         rules.invalidate_restored(connection, max(versions) + 1, now_ms)
-    _advance_sequences(connection)
+    raise_sequences(connection)
     record_epoch(connection, epoch, now_ms, reason)
-
-
-def _advance_sequences(connection: Connection) -> None:
-    """Advance PostgreSQL's sequences beyond the restored keys. Never decrease them, because that would survive a
-    rollback.
-    """
-    if connection.dialect.name == "sqlite":
-        return
-    for table in tables():
-        sequence = f"pg_get_serial_sequence('{table.name}', 'id')"
-        if "id" in table.columns and connection.execute(text(f"SELECT {sequence}")).scalar():
-            newest = f"greatest((SELECT coalesce(max(id), 0) FROM {table.name}), nextval({sequence}))"
-            connection.execute(text(f"SELECT setval({sequence}, {newest})"))

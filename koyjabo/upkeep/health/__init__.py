@@ -17,11 +17,20 @@ def register(base: "Base") -> None:
     from koyjabo.base.observability.observability_services import ObservabilityServices
     from koyjabo.counting.unsaved_visits import UnsavedVisits
     from koyjabo.upkeep.recounts.recounts import Recounts
+    from .database_advice import ADVICE_POLL_S, DatabaseAdvice
     from .health import Health
     from .readiness import Readiness
 
     base.services.add(Readiness(base))
     health = base.services.add(Health(base))
     base.services[Recounts].follow(health.report)
+    if base.settings.database.get_backend_name() == "sqlite":
+        base.services.add(DatabaseAdvice(base, ()))
+    else:
+        from koyjabo.base.database.notices_postgres import notices
+
+        advice = base.services.add(DatabaseAdvice(base, notices))
+        advice.refresh()
+        base.every(ADVICE_POLL_S, advice.refresh)
     unsaved = base.services[UnsavedVisits]
     base.every(TICK_S, unsaved.refresh, health.report, base.services[ObservabilityServices].publish)

@@ -24,6 +24,7 @@ from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.limits import limits
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.openapi.response_specs import Text
+from .database_advice import DatabaseAdvice
 from .readiness import Readiness
 
 health_bp = Blueprint("health", __name__)
@@ -83,13 +84,9 @@ def readyz() -> Response:
     results = current()[Readiness].checks()
     checks = {name: Check(**ready._asdict()) for name, ready in results.items()}
     is_ready = all(check.ok for check in checks.values())
-    unsaved = UNSAVED_VISITS if current()[UnsavedVisits].now() else None
-    advice = (
-        unsaved,
-        limits.limits().local_proxy.warning,
-        *_clock_warnings(),
-        *(warn() for warn in READY_WARNINGS.values()),
-    )
+    advice = [UNSAVED_VISITS if current()[UnsavedVisits].now() else None]
+    advice += [limits.limits().local_proxy.warning, *_clock_warnings(), *current()[DatabaseAdvice].sentences]
+    advice += [warn() for warn in READY_WARNINGS.values()]
     warnings = [warning for warning in advice if warning]
     response = ReadyResponse(status="ready" if is_ready else "not ready", checks=checks, warnings=warnings or None)
     headers = {"Cache-Control": "no-store"} if is_ready else {"Cache-Control": "no-store", "Retry-After": "2"}

@@ -172,6 +172,32 @@ def standby(facts: SystemFacts) -> HealthWarning | None:
     return HealthWarning("standby", sentence, advice, section, {"count": standbys.connected})
 
 
+def text_order(facts: SystemFacts) -> HealthWarning | None:
+    order = facts.stored.database.changed_order
+    if order is None:
+        return None
+    sentence = N_("The order of texts below PostgreSQL has changed: version %(recorded)s is now %(actual)s.")
+    advice = N_("No number depends on it. The owner of the database ends this warning with: %(statement)s")
+    if not order.actual:
+        sentence = N_("The order of texts below PostgreSQL has changed: version %(recorded)s is no longer there.")
+        advice = N_("No number depends on it, and there is nothing to do.")
+    values = {"recorded": order.recorded, "actual": order.actual, "statement": order.command}
+    return HealthWarning("text_order", sentence, advice, "the-order-of-texts-has-changed", values, rank=5)
+
+
+def sequences(facts: SystemFacts) -> HealthWarning | None:
+    if not facts.stored.database.sequence_grant:
+        return None
+    return HealthWarning(
+        "sequences",
+        N_("The role in DATABASE_URL may not set sequences, which it needs after a copy or a failover."),
+        N_("As the owner of the tables, run: %(statement)s"),
+        "the-role-may-not-set-sequences",
+        {"statement": facts.stored.database.sequence_grant},
+        rank=5,
+    )
+
+
 def proxies(facts: SystemFacts) -> HealthWarning | None:
     if not facts.proxy_address:
         return None
@@ -236,5 +262,6 @@ def version(facts: SystemFacts) -> HealthWarning | None:
 
 WARNING_RULES: tuple[Callable[[SystemFacts], HealthWarning | None], ...] = (
     *(writer, database, disk, redis, workers, rollback, clock, standby, proxies, recount, places, version),
+    *(text_order, sequences),
 )
 """All rules, the most harmful problems first. Warnings with the same level and rank are shown in this order."""

@@ -35,6 +35,19 @@ SELECT_UNSAFE_SETTINGS = text(
     "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY 1"
 )
 
+SELECT_TEXT_ORDER = text("""
+SELECT datcollversion, pg_database_collation_actual_version(oid), quote_ident(datname) FROM pg_database
+WHERE datname = current_database()
+""")
+TEXT_ORDER_SINCE = (15,)
+"""The first version of PostgreSQL that stores the version of a database's order of texts."""
+
+SELECT_SEQUENCE_GRANT = text("""
+SELECT format('GRANT UPDATE ON ALL SEQUENCES IN SCHEMA %I TO %I', current_schema(), current_user)
+FROM unnest(:tables) AS name
+WHERE to_regclass(name) IS NOT NULL AND NOT has_sequence_privilege(pg_get_serial_sequence(name, 'id'), 'UPDATE') LIMIT 1
+""")
+
 SELECT_SCHEMA = text("SELECT max(version_num) FROM alembic_version")
 
 
@@ -53,6 +66,19 @@ class Rollback(NamedTuple):
     lost: int  # site visits lost, including in earlier such rollbacks
 
 
+class TextOrder(NamedTuple):
+    """The order of texts below a PostgreSQL database."""
+
+    recorded: str  # its version when the database was created
+    actual: str  # its version on this system; "" if there is none
+    database: str  # name, quoted if necessary
+
+    @property
+    def command(self) -> str:
+        """The statement that ends PostgreSQL's warnings. Without a version, it would fail."""
+        return f"ALTER DATABASE {self.database} REFRESH COLLATION VERSION" if self.actual else ""
+
+
 class DatabaseFacts(NamedTuple):
     schema: str = ""  # latest migration
     visits: int = 0  # ever counted
@@ -60,6 +86,8 @@ class DatabaseFacts(NamedTuple):
     standbys: Standbys = Standbys()
     rollback: Rollback | None = None
     unsafe: tuple[str, ...] = ()  # PostgreSQL's settings that let a crash lose commits
+    changed_order: TextOrder | None = None  # if it is another one than when the database was created
+    sequence_grant: str = ""  # the statement that lets this role set sequences, if it may not
 
 
 def clock_ms(session: Session) -> int | None:
@@ -79,7 +107,27 @@ def facts(session: Session) -> DatabaseFacts:
         standbys=Standbys() if dialect == "sqlite" else Standbys._make(session.execute(SELECT_STANDBYS).one()),
         rollback=_rollback(session),
         unsafe=() if dialect == "sqlite" else tuple(session.scalars(SELECT_UNSAFE_SETTINGS)),
+        changed_order=changed_order(session),
+        sequence_grant=sequence_grant(session),
     )
+
+
+def changed_order(session: Session) -> TextOrder | None:
+    """The order of texts, if it has changed below the database."""
+    dialect = session.get_bind().dialect
+    if dialect.name == "sqlite" or (dialect.server_version_info or ()) < TEXT_ORDER_SINCE:
+        return None
+    recorded, actual, database = session.execute(SELECT_TEXT_ORDER).one()
+    return None if recorded in (None, actual) else TextOrder(recorded, actual or "", database)
+
+
+def sequence_grant(session: Session) -> str:
+    """The statement that lets this PostgreSQL role set sequences; "" if it may."""
+    if session.get_bind().dialect.name == "sqlite":
+        return ""
+    from koyjabo.base.database.sequences_postgres import numbered_tables
+
+    return session.scalar(SELECT_SEQUENCE_GRANT, {"tables": numbered_tables()}) or ""
 
 
 def mark_rollback_seen(session: Session, by: Actor, at_ms: int) -> None:

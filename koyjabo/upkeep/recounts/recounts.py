@@ -17,6 +17,7 @@ from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.core.runtime import Advance, ReportProgress
 from koyjabo.base.database import engine
 from koyjabo.base.database.engine import exclusive_transaction
+from koyjabo.base.database.rows import raise_sequences
 from koyjabo.base.jobs import job_queries
 from koyjabo.base.jobs.claims import ClaimLost, WorkLease, is_stored
 from koyjabo.columns.columns import Columns
@@ -55,6 +56,7 @@ RECOUNT_TIME = "04:30"
 """Time of day in TIMEZONE when the nightly recount begins. Retention has finished by then."""
 
 REPAIR_REASON = "koyjabo verify --repair"
+PAIRS_REASON = "rows with the same key were separated"
 
 
 class RecountState(NamedTuple):
@@ -113,11 +115,13 @@ class Recounts:
         return result
 
     def repair(self, progress: ReportProgress) -> tuple[list[str], list[str]]:
-        """Recount. If there are problems, repair them and recount again, in one transaction that makes writers wait. If
-        a total falls, a new epoch begins, so that pages accept it. Needs an application context. Returns the problems
-        that were repaired and those that are left, one sentence each. Raises LedgerUnavailable and UnusableDatabase.
+        """Raise sequences that are behind, and recount. If there are problems, repair them and recount again, in one
+        transaction that makes writers wait. If a total falls, a new epoch begins, so that pages accept it. Needs an
+        application context. Returns the problems that were repaired and those that are left, one sentence each. Raises
+        LedgerUnavailable and UnusableDatabase.
         """
         with engine.translated_errors():
+            self._database.write(lambda session: raise_sequences(session.connection()))
             if not self.verify(progress).problems:
                 return [], []
             with exclusive_transaction() as connection:
@@ -136,6 +140,19 @@ class Recounts:
                     by.entry("ledger.repair", LEDGER_SUBJECT, **details).store(connection)
                     by.entry(RECOUNT_ENDED, LEDGER_SUBJECT, **result.details(), seconds=0.0).store(connection)
             return repaired, left
+
+    def repair_separated(self) -> None:
+        """Repair what is derived from rows that a migration has separated (`base.database.pairs_postgres`). Needs an
+        application context. Raises LedgerUnavailable and UnusableDatabase.
+        """
+        with engine.translated_errors():
+            if not self._database.read(job_queries.separated_rows):
+                return
+            with exclusive_transaction() as connection:
+                if job_queries.separated_rows(connection):  # no other worker has just done it
+                    problems = repair_queries.repair(connection, self._clock, lambda rows: None, None, PAIRS_REASON)
+                    job_queries.forget_separated_rows(connection)
+                    log.warning("pairs_recounted problems=%d", len(problems))
 
     def store_blocks(self, progress: ReportProgress) -> None:
         """Store all blocks of columns that are due, for example after a repair."""

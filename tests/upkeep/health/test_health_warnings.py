@@ -24,7 +24,7 @@ from koyjabo.upkeep.health.causes import CAUSE_SENTENCES
 from koyjabo.upkeep.health.facts import StoredFacts, SystemFacts
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.health.health_warnings import warnings
-from koyjabo.upkeep.health.queries import DatabaseFacts, Rollback, Standbys
+from koyjabo.upkeep.health.queries import DatabaseFacts, Rollback, Standbys, TextOrder
 from koyjabo.upkeep.health.readiness import Ready
 from koyjabo.upkeep.health.ui import by_harm
 from koyjabo.upkeep.recounts.recounts import RECOUNT_BEGUN, RECOUNT_ENDED, RecountState
@@ -112,6 +112,13 @@ WRONG = [
     (unready("writer"), DANGER, "A visit has waited too long"),
     (unready("database"), DANGER, "The database does not respond."),
     (database(unsafe=("fsync",)), WARNING, "A crash of the database's machine can lose"),
+    (
+        database(changed_order=TextOrder("2.31", "2.36", "live")),
+        WARNING,
+        "The order of texts below PostgreSQL has changed",
+    ),
+    (database(changed_order=TextOrder("2.31", "", "live")), WARNING, "The order of texts below PostgreSQL has changed"),
+    (database(sequence_grant="GRANT UPDATE"), WARNING, "The role in DATABASE_URL may not set sequences"),
     (at(survives_deploy=False), WARNING, "The next deploy will delete the database file."),
     (at(disk=Disk(199999999, 100 * GB)), DANGER, "Only %(free)s of %(total)s are free. Visits cannot be saved"),
     (at(is_sqlite=True, disk=Disk(GB // 2 - 1, 100 * GB)), DANGER, "Only %(free)s of %(total)s are free. Visits"),

@@ -15,7 +15,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import MASKED_TEXT, OPERATOR, SITE_ADMIN, Account, uuid_of
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Slice, ordered_by, slice_of
-from koyjabo.base.database.search import has_words, sought, usable
+from koyjabo.base.database.search import has_words, lowered, sought, usable
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.audit_entries import subject
 from koyjabo.people.accounts.models import LoginSession
@@ -28,7 +28,7 @@ from .user_admin_queries import end_panel_invitations, locked, require_another_a
 COMMUNITY_COUNT = select(func.count()).where(Membership.user_id == User.id).scalar_subquery()
 LAST_SIGN_MS = func.max(func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms))
 LAST_SEEN_MS = select(LAST_SIGN_MS).where(LoginSession.user_id == User.id).scalar_subquery()
-USER_ORDERS: dict[str, Any] = {"name": func.lower(User.name), "created": User.created_ms, "seen": LAST_SEEN_MS}
+USER_ORDERS: dict[str, Any] = {"name": lowered(User.name), "created": User.created_ms, "seen": LAST_SEEN_MS}
 """Columns to order users by."""
 
 
@@ -82,7 +82,7 @@ class Users(Changes):
         """The user's memberships sorted by the community's name, including archived ones."""
         account.require_site_viewer()
         theirs = select(Membership).join(Membership.community).where(Membership.user_id == uuid_of(user_id))
-        query = theirs.options(contains_eager(Membership.community)).order_by(func.lower(Community.name), Community.id)
+        query = theirs.options(contains_eager(Membership.community)).order_by(lowered(Community.name), Community.id)
         return self._database.report(slice_of, query, start, count)
 
     @transaction
