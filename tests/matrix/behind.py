@@ -61,7 +61,10 @@ BEHIND = Table(
         (ANY, CERTIFICATE): "a resolver has no certificate",
         (ANY, PASSWORD): "a resolver has no password",
     },
-    loud={("*SMTP*", ANY): "emails may wait for a day, and visitors need none: *Server* warns after 15 minutes"},
+    loud={
+        ("*SMTP*", ANY): "emails may wait for a day, and visitors need none: *Server* warns after 15 minutes",
+        ("Sentinel", ANY): "the known master is used until a Sentinel names another one",
+    },
     says={
         ("PostgreSQL", CERTIFICATE): "certificate verify failed",
         ("PostgreSQL", PASSWORD): "password authentication failed",
