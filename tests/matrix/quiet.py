@@ -28,7 +28,7 @@ def cores(server: Server, seconds: float) -> float:
 
 
 def assert_quiet(cell: Cell, server: Server, rest: float) -> None:
-    """Assert that a distortion which has been answered costs nothing more, and that `/readyz` tells it."""
+    """Assert that a distortion which has been answered costs nothing more, and that `/readyz` reports it."""
     known, workers = len(server.log.splitlines()), len(server.workers())
     busy = cores(server, QUIET_S)
     lines = server.log.splitlines()[known:]

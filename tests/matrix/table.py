@@ -64,7 +64,7 @@ class Cell:
 
     @property
     def loud(self) -> str:
-        """Why `/readyz` does not tell of it; empty if it has to."""
+        """Why `/readyz` does not report it; empty if it has to."""
         return self.text_of(self.table.loud)
 
     def text_of(self, texts: Texts) -> str:
@@ -110,7 +110,7 @@ class Table:
 
     says: Texts = field(default_factory=dict)
     loud: Texts = field(default_factory=dict)
-    """Why `/readyz` does not tell of a distortion (`quiet.py`)."""
+    """Why `/readyz` does not report a distortion (`quiet.py`)."""
 
     places: tuple[str, ...] = ("",)
     absent: frozenset[tuple[str, str]] = frozenset()
