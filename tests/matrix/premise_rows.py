@@ -5,8 +5,8 @@ PostgreSQL: a transaction waits for a locked row, and then reads what the other 
     Transaction Isolation, Read Committed | visit numbers have no gaps | holds anyway
     counting/test_ledger_postgres.py::test_a_batch_sees_all_rows_committed_while_it_waited_for_the_lock
 PostgreSQL: a transaction is read committed and may write unless somebody says otherwise
-    Client Connection Defaults, default_transaction_isolation | changes at once keep the limits | holds anyway
-    base/database/test_executor.py::test_two_workers_that_add_rows_at_once_do_not_exceed_the_limit_in_any_isolation
+    Client Connection Defaults, default_transaction_isolation | changes at once keep the limits | accepted
+    with `serializable`, visits count, and one of two changes at once gets 503 and can be sent again
 PostgreSQL: a confirmed commit has reached the disk
     Reliability, Asynchronous Commit | an acknowledged visit is on disk | holds anyway
     base/database/test_pgbouncer.py::test_a_commit_waits_for_the_disk_and_stores_unicode_whatever_the_operator_sets

@@ -185,8 +185,6 @@ def connect(dsn: str, opened: OnOpened = lambda connection: None) -> PostgresCon
 def connect_in_transactions(dsn: str, opened: OnOpened = lambda connection: None) -> PostgresConnection:
     """Open a connection whose driver begins transactions, as SQLAlchemy expects."""
     connection = connect(dsn, opened)
-    # In a stricter isolation, which an operator may have set as the default, waiting for a lock ends with an error.
-    connection.isolation_level = psycopg2.extensions.ISOLATION_LEVEL_READ_COMMITTED
     connection.autocommit = False
     return connection
 

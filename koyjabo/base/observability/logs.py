@@ -18,7 +18,7 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.json_output import is_json, json_line
 from .log_writer import LogWriter
 
-LINE = re.compile(r"[a-z_]*(?:%s)?[a-z_]*(?: \w+=(?:%[^\s%]*[a-z]|'[^'%]*'))*")
+LINE = re.compile(r"[a-z_]*(?:%s[a-z_]*)?(?: \w+=(?:%[^\s%]*[a-z]|'[^'%]*'))*")
 """The form of the program's own lines."""
 
 FIXED_VALUE = re.compile(r"\b(\w++)='([^'%]*)'")

@@ -123,9 +123,8 @@ def use(server: ChangedServer, admin: Member) -> None:
 
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-def test_two_workers_that_add_rows_at_once_do_not_exceed_the_limit_in_any_isolation(database, monkeypatch):
+def test_two_workers_that_add_rows_at_once_do_not_exceed_the_limit(database, monkeypatch):
     """The first to count inserts only after the other has counted, or is waiting for it."""
-    database.rows(f"ALTER DATABASE {database.name} SET default_transaction_isolation = 'serializable'")
     monkeypatch.setattr("koyjabo.integrations.api_keys.api_keys.MAX_API_KEYS", 1)
     with (
         Site(database.url) as one,
