@@ -4,6 +4,7 @@
 
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
 
 const [url, folder, cookies] = process.argv.slice(2);
 const require = createRequire(`${folder}/`);
@@ -34,7 +35,7 @@ for (const kind of ["log", "error"]) console[kind] = (line) => say("console", { 
 
 const { createElement } = require("react");
 const { createRoot } = require("react-dom/client");
-const built = await import(require.resolve("@koyjabo/react"));
+const built = await import(pathToFileURL(require.resolve("@koyjabo/react")).href);
 
 /** Uses the hook directly. */
 function Hook({ communityId, ...options }) {

@@ -25,6 +25,7 @@ def folder(monkeypatch, tmp_path):
     (tmp_path / ".venv").mkdir()
     for name in ("bin", "lib", "pyvenv.cfg"):
         (tmp_path / ".venv" / name).symlink_to(os.path.join(sys.prefix, name))
+    (tmp_path / "python").symlink_to(sys.executable)
     (tmp_path / ".venv" / "made").write_text(f"{tmp_path}\n")
     monkeypatch.setattr(installation, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(installation, "MADE", tmp_path / ".venv" / "made")
@@ -41,7 +42,7 @@ def made(folder, target, **variables):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     variables = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")} | variables
-    command = ["make", "-s", f"PYTHON={sys.executable}", target]
+    command = ["make", "-s", "PYTHON=./python", target]
     subprocess.run(command, cwd=folder, env=variables, check=True, capture_output=True)
     return (folder / "installed").read_text()
 

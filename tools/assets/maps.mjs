@@ -5,12 +5,15 @@
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 
 const [modules, folder] = process.argv.slice(2);
 const require = createRequire(join(resolve(modules), "package.json"));
-const { geoCentroid, geoEqualEarth, geoMercator, geoPath } = await import(require.resolve("d3-geo"));
-const { feature } = await import(require.resolve("topojson-client"));
-const { presimplify, quantile, simplify } = await import(require.resolve("topojson-simplify"));
+/** @param {string} name  Its path may contain a percent sign. */
+const load = (name) => import(pathToFileURL(require.resolve(name)).href);
+const { geoCentroid, geoEqualEarth, geoMercator, geoPath } = await load("d3-geo");
+const { feature } = await load("topojson-client");
+const { presimplify, quantile, simplify } = await load("topojson-simplify");
 
 const SIDE = 500; // of the map of one country, in its own units
 const WIDTH = 1000; // of the world
