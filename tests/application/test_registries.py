@@ -21,7 +21,10 @@ from types import ModuleType
 
 from flask import Blueprint
 
-MAY_CHANGE = {"koyjabo.web.forms.sent_form:TEXT_FIELDS"}  # forms declare their texts with `declare_texts`
+MAY_CHANGE = {
+    "koyjabo.base.core.own_files:_models",  # the file that this process serves
+    "koyjabo.web.forms.sent_form:TEXT_FIELDS",  # forms declare their texts with `declare_texts`
+}
 FLAG_OF_FLASK = "_got_registered_once"  # of a blueprint
 CONTAINERS = (dict, list, set, deque)
 made = {}

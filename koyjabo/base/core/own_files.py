@@ -6,19 +6,13 @@ from contextlib import suppress
 from errno import ENOSPC
 from pathlib import Path
 
-
-class DataFile:
-    """The database file or SECRET_KEY_FILE of this process, whose owner runs the server."""
-
-    path: Path | None = None
-
-
-_data_file = DataFile()
+_models: list[Path] = []
+"""The database file or SECRET_KEY_FILE, whose owner runs the server."""
 
 
 def follow(model: Path) -> None:
     """Give what root makes from now on to the owner of this file, once it exists."""
-    _data_file.path = model
+    _models[:] = [model]
 
 
 def give(file: int, path: Path) -> None:
@@ -29,8 +23,8 @@ def give(file: int, path: Path) -> None:
     if os.geteuid() or status.st_uid or (stat.S_ISREG(status.st_mode) and status.st_nlink > 1):
         return
     with suppress(OSError):
-        model = _data_file.path
-        owner = os.stat(model if model and model != path and model.exists() else path.absolute().parent)
+        model = next(filter(os.path.exists, (model for model in _models if model != path)), path.absolute().parent)
+        owner = os.stat(model)
         os.fchown(file, owner.st_uid, owner.st_gid)
 
 
