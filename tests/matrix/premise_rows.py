@@ -1,189 +1,10 @@
 """The rows of the table *premises* (`premises.py` explains their three lines)."""
 
-PREMISE_ROWS = """
-PostgreSQL: a transaction waits for a locked row, and then reads what the other one has left
-    Transaction Isolation, Read Committed | visit numbers have no gaps | holds anyway
-    counting/test_ledger_postgres.py::test_a_batch_sees_all_rows_committed_while_it_waited_for_the_lock
-PostgreSQL: a transaction is read committed and may write unless somebody says otherwise
-    Client Connection Defaults, default_transaction_isolation | changes at once keep the limits | accepted
-    with `serializable`, visits count, and one of two changes at once gets 503 and can be sent again
-PostgreSQL: a confirmed commit has reached the disk
-    Reliability, Asynchronous Commit | an acknowledged visit is on disk | holds anyway
-    base/database/test_pgbouncer.py::test_a_commit_waits_for_the_disk_and_stores_unicode_whatever_the_operator_sets
-PostgreSQL: the disk keeps what `fsync` and `full_page_writes` wrote
-    Write Ahead Log, Settings | an acknowledged visit is on disk | said
-    upkeep/health/test_health_warnings.py::test_the_unsafe_settings_of_postgresql_are_found
-PostgreSQL: after a crash, all confirmed commits are there
-    Reliability, Write-Ahead Logging | an acknowledged visit is on disk | holds anyway
-    base/database/test_failures.py::test_no_acknowledged_visit_is_lost_when_postgresql_and_the_server_are_killed
-PostgreSQL: a client learns whether its commit has happened
-    Frontend/Backend Protocol, Termination | a visit is counted exactly once | holds anyway
-    counting/test_ledger_postgres.py::test_a_visit_is_counted_once_although_its_commit_is_not_confirmed
-PostgreSQL: no second row gets into a unique index
-    Index Uniqueness Checks | a retry gets the same visit number | holds anyway
-    counting/test_ledger_postgres.py::test_a_visit_that_another_server_stored_first_counts_once
-PostgreSQL: a standby has what its primary has confirmed
-    Log-Shipping Standby Servers, Synchronous Replication | no total falls | said
-    counting/test_rollback.py::test_all_workers_continue_above_the_last_acknowledged_visit
-PostgreSQL: commits that wait for a standby are not confirmed by a restart of the primary
-    Synchronous Replication, Planning for High Availability | an acknowledged visit is kept | accepted
-    PostgreSQL treats them as complete; docs/failover.md names this risk
-PostgreSQL: every user may see how far standbys are
-    The Cumulative Statistics System, pg_stat_replication | *Server* knows asynchronous standbys | said
-    base/database/test_standby.py::test_the_health_report_counts_standbys_and_synchronous_standbys
-PostgreSQL: of several hosts, the one that accepts writes is used
-    libpq, target_session_attrs | counting continues within 10 s | holds anyway
-    behind: first of two hosts / read-only
-PostgreSQL: a promoted standby begins a higher timeline
-    Continuous Archiving, Timelines | an old primary counts nothing | refused
-    base/database/test_standby.py::test_a_promoted_standby_takes_over_and_its_old_primary_is_not_used
-PostgreSQL: a database server has its own system identifier
-    System Information Functions, pg_control_system | an old primary counts nothing | accepted
-    services that hide it are never refused, as docs/failover.md says
-PostgreSQL: a server keeps its rows while it restarts
-    Backup and Restore, File System Level Backup | no visit number is given twice | holds anyway
-    counting/test_rollback.py::test_a_worker_asks_the_others_before_it_commits_on_another_database_server
-PostgreSQL: a setting of a transaction ends with it
-    SET, LOCAL | a pooled connection keeps nothing of ours | holds anyway
-    counting/test_ledger_postgres.py::test_the_time_limits_end_with_the_transaction_of_the_ledger
-PostgreSQL: a prepared statement stays valid while its connection lasts
-    PREPARE, Notes | a failed request is not counted | holds anyway
-    counting/test_ledger_postgres.py::test_a_visit_counts_once_although_its_connection_has_lost_the_prepared_statements
-PostgreSQL: the types of a statement's columns stay what they were
-    ALTER TABLE, Notes | servers of two versions count on one database | holds anyway
-    counting/test_ledger_postgres.py::test_a_visit_counts_after_a_migration_changed_the_type_of_a_column
-PostgreSQL: an idle connection stays open
-    Client Connection Defaults, idle_session_timeout | a failed request is not counted | holds anyway
-    counting/test_ledger_postgres.py::test_a_connection_that_was_killed_while_idle_is_opened_again
-PostgreSQL: an advisory lock is free as soon as its session has ended
-    Explicit Locking, Advisory Locks | one server migrates | said
-    base/database/test_pgbouncer.py::test_a_server_that_finds_the_migration_lock_held_names_the_holder_and_gives_up
-PostgreSQL: a change of a table waits for the transactions that use it
-    Explicit Locking, Table-Level Locks | a migration loses no visit | waits
-    base/database/test_migrations.py::test_a_migration_waits_until_the_batches_of_visits_that_have_begun_are_stored
-PostgreSQL: after an error, the rest of a transaction is refused unless a savepoint is restored
-    SAVEPOINT | one visit that cannot be stored fails no other | holds anyway
-    base/database/test_executor.py::test_a_transaction_continues_after_the_database_has_refused_a_part_of_it
-PostgreSQL: the moment of a transaction is the moment of its commit
-    Date/Time Functions, Current Date/Time | a visit is filed on its day | holds anyway
-    counting/test_ledger_postgres.py::test_a_commit_that_waited_past_midnight_has_a_receipt_of_the_new_day
-PostgreSQL: two sessions name one server and moment alike
-    Date/Time Types, Time Zones | a rolled-back database is noticed | holds anyway
-    counting/test_ledger_postgres.py::test_connections_in_two_time_zones_have_the_same_name_for_their_server
-PostgreSQL: a text may have every character
-    Character Types | a visit counts with any page and referrer | holds anyway
-    counting/test_register_fields.py::test_a_character_that_a_database_cannot_store_is_replaced
-PostgreSQL: a snapshot shows one moment, however long it is read
-    Transaction Isolation, Repeatable Read | a backup agrees with its ledger | holds anyway
-    upkeep/backups/test_backup.py::test_a_backup_has_all_rows_as_of_one_moment
-PostgreSQL: the server that answers may write
-    Hot Standby | a failed request gets 503 and is not counted | waits
-    behind: PostgreSQL / read-only
-PostgreSQL: a full disk fails the commit and keeps the rest
-    Monitoring Disk Usage, Disk Full Failure | a failed request gets 503 and is not counted | waits
-    behind: PostgreSQL / full
-PostgreSQL: a server that cannot answer closes its connections
-    Client Connection Defaults, tcp_user_timeout | a request ends within its limit | waits
-    behind: PostgreSQL / silent
-PostgreSQL: the server is who its certificate says
-    libpq, SSL Support | visits are stored where the operator said | refused
-    behind: PostgreSQL / wrong certificate
-PgBouncer: a client of a transaction pool finds no state of another one
-    Features, transaction pooling | a pooled connection keeps nothing of ours | holds anyway
-    base/database/test_pgbouncer.py::test_the_connections_of_a_pool_keep_no_setting_and_no_lock_of_a_client
-PgBouncer: a pooler connects only to the primary
-    Configuration, server_lifetime and DNS | an old primary counts nothing | accepted
-    a pooler that moves back may count for a second there; docs/failover.md says so
-SQLite: what was committed is there after the process was killed
-    Write-Ahead Logging, How WAL Works | an acknowledged visit is on disk | holds anyway
-    counting/test_ledger_model.py::test_kill_9_loses_no_acknowledged_visit
-SQLite: one connection writes at a time, and readers see whole transactions
-    Write-Ahead Logging, Concurrency | two servers count exactly | holds anyway
-    counting/test_ledger_model.py::test_a_visit_that_one_server_acknowledged_is_shown_and_recognised_by_the_other_server
-SQLite: nobody closes another descriptor of the file, which would end its locks
-    How To Corrupt, POSIX advisory locks canceled by a separate thread | the file stays whole | holds anyway
-    base/database/test_sqlite_files.py::test_a_check_of_the_file_mode_releases_no_lock
-SQLite: a file in use is not renamed or replaced
-    How To Corrupt, Unlinking or renaming a database file while in use | no visit goes to a lost file | holds anyway
-    counting/test_rollback.py::test_a_replaced_sqlite_file_is_not_mixed_with_the_log_of_the_old_one
-SQLite: a file in use is not deleted
-    How To Corrupt, Unlinking or renaming a database file while in use | a site does not begin anew in silence | waits
-    counting/test_rollback.py::test_a_deleted_sqlite_file_is_not_created_again
-SQLite: a file has one name, so that all its connections share one log
-    How To Corrupt, Multiple links to the same file | an acknowledged visit is kept | accepted
-    two servers that use one file by two hard links or bind mounts lose visits; a symlink is no second name
-SQLite: a write-ahead log belongs to the file that has its name
-    How To Corrupt, Unlinking or renaming a database file while in use | the file stays whole | holds anyway
-    base/database/test_sqlite_files.py::test_a_write_ahead_log_with_the_inode_number_of_a_deleted_log_is_kept
-SQLite: no connection is carried across a fork
-    How To Corrupt, Carrying an open database connection across a fork | the file stays whole | holds anyway
-    server/process/test_startup.py::test_the_parent_loads_the_settings_and_shares_no_files_or_random_state_with_workers
-SQLite: the last connection may checkpoint and delete the log
-    Write-Ahead Logging, Avoiding Excessively Large WAL Files | the file stays whole | holds anyway
-    base/database/test_sqlite_files.py::test_the_last_connection_to_a_file_is_not_closed_while_another_connection_is_opened
-SQLite: a lock of another program is short
-    Result Codes, SQLITE_BUSY | a failed request gets 503 and is not counted | waits
-    behind: disk / silent
-SQLite: the disk has room for the log
-    Result Codes, SQLITE_FULL | a failed request gets 503 and is not counted | waits
-    base/database/test_failures.py::test_visits_are_refused_while_the_disk_is_full_and_stored_again_afterwards
-SQLite: the file and its folder are writable
-    Result Codes, SQLITE_READONLY | a failed request gets 503 and is not counted | waits
-    behind: disk / read-only
-SQLite: the file has the format that its header names
-    Result Codes, SQLITE_NOTADB | a start that cannot work ends with a sentence | refused
-    behind: disk / wrong protocol
-SQLite: a column has only values of its type
-    Datatypes In SQLite, Flexible typing | a backup is restored exactly | refused
-    upkeep/backups/test_backup_files.py::test_a_backup_with_impossible_values_changes_nothing
-SQLite: the folder of the file outlives its container
-    Temporary Files | an acknowledged visit is kept | refused
-    base/settings/test_config.py::test_a_sqlite_file_on_temporary_storage_is_refused_unless_the_operator_allows_it
-Redis: a key is gone when its time has passed
-    EXPIRE, How Redis expires keys | a killed worker's people leave | holds anyway
-    presence/members/test_members_outage.py::test_the_people_of_a_killed_worker_leave_at_once_when_their_leases_end
-Redis: a key stays until its time has passed
-    Key eviction | nobody leaves who is there | holds anyway
-    presence/members/test_members_outage.py::test_no_member_leaves_when_all_leases_have_expired_or_were_lost
-Redis: a message reaches each subscriber
-    Pub/Sub, Delivery semantics | all pages agree | holds anyway
-    realtime/test_bus_redis_away.py::test_visits_are_counted_and_pushed_while_redis_is_down
-Redis: a subscriber that was slow gets its messages while they are new
-    Client handling, Output buffer limits | totals never fall on a page | holds anyway
-    base/cluster/test_redis_workers.py::test_a_message_that_redis_did_not_return_in_time_is_never_delivered_later
-Redis: messages of one connection arrive in their order
-    Pub/Sub | revisions only increase | holds anyway
-    base/cluster/test_redis_workers.py::test_every_worker_receives_messages_in_the_order_of_the_calls
-Redis: a script runs whole, and nothing beside it
-    Scripting with Lua, Atomicity | a person counts once | holds anyway
-    presence/visitors/test_visitors_redis.py::test_an_offered_visitor_goes_to_exactly_one_of_many_workers
-Redis: a script that was loaded is known
-    Scripting with Lua, Script cache | no request waits for Redis | holds anyway
-    base/cluster/test_redis_workers.py::test_redis_receives_the_text_of_an_unknown_script
-Redis: data outlives a restart
-    Persistence | totals never fall | holds anyway
-    counting/test_rollback.py::test_a_worker_shares_its_acknowledged_totals_again_after_redis_has_lost_its_data
-Redis: a replica has what its master has acknowledged
-    Replication | numbers are right within 15 s of a failover | holds anyway
-    presence/visitors/test_visitors_redis.py::test_leases_are_sent_again_to_a_replica_that_lacks_the_newest_ones
-Redis: a master that Sentinels replaced serves nobody
-    High availability with Sentinel | all workers agree | holds anyway
-    base/cluster/test_redis_workers.py::test_a_worker_leaves_a_replaced_redis_master_although_the_master_continues_to_serve
-Redis: one server has all keys
-    Redis cluster specification, MOVED Redirection | all workers agree | refused
-    base/cluster/test_redis_workers.py::test_a_start_with_a_node_of_a_redis_cluster_fails
-Redis: memory is left for a write
-    Key eviction, noeviction | no request waits for Redis | said
-    behind: Redis / full
-Redis: the user may run the commands that we use
-    ACL | no request waits for Redis | said
-    behind: Redis / wrong password
-Redis: the server that answers is no replica
-    Replication, Read-only replica | no request waits for Redis | said
-    behind: Redis / read-only
-Redis: the clock of its machine only goes forwards
-    EXPIRE, Expires and persistence | a killed worker's people leave | holds anyway
-    time: leases / step while running
+from matrix.premise_databases import DATABASE_ROWS
+
+PREMISE_ROWS = (
+    DATABASE_ROWS
+    + """
 Linux: a monotonic clock does not jump
     clock_gettime(2), CLOCK_MONOTONIC | active visitors are right | holds anyway
     time: active visitors / year ahead
@@ -232,6 +53,21 @@ Linux: what `fsync` reports as written survives a loss of power
 Linux: random numbers cannot be guessed
     getrandom(2) | links and sessions are secret | accepted
     all keys of the machine would be known
+Linux: a file may have a second name
+    link(2), EPERM | `SECRET_KEY_FILE` is made at the first start | holds anyway
+    base/settings/test_config.py::test_the_secret_key_of_production_may_be_in_a_file_that_is_made_once
+Linux: the user who makes a file is the one who uses it
+    credentials(7) | backups continue after a command with `sudo` | holds anyway
+    base/database/test_own_files.py::test_files_that_root_makes_belong_to_the_servers_user
+Linux: a name in a shared folder leads to the file that we made
+    open(2), O_NOFOLLOW | root gives only our files away | refused
+    base/database/test_own_files.py::test_a_lock_that_root_made_is_replaced_or_named_with_its_remedy
+Linux: a program whose terminal closes ends cleanly
+    signal(7), SIGHUP; nohup(1) | requests in flight get their receipts | holds anyway
+    base/observability/test_log_lines.py::test_each_line_of_a_process_is_one_json_object
+macOS: what `fsync` reports as written is on the disk
+    fsync(2); SQLite, PRAGMA fullfsync | an acknowledged visit is on disk | accepted
+    the pragma is on, but no test runs on a Mac
 tzdata: the rules of a zone stay what they were
     Theory and pragmatics of the tz code and data | a visit is filed on its local day | holds anyway
     time: registering / zone changes its rules
@@ -241,6 +77,9 @@ resolver: a name is resolved at once
 systemd: the passed socket is for this process
     sd_listen_fds(3) | connections wait during a restart | refused
     server/process/test_passed_socket.py::test_an_unusable_passed_socket_ends_the_start_with_one_sentence
+operator: the backups in `BACKUP_DIR` are of this site
+    docs/settings.md, `BACKUP_DIR` | old backups are kept | refused
+    upkeep/backups/test_lost_databases.py::test_a_folder_with_backups_of_another_site_is_refused
 HTTP: nobody repeats a POST
     RFC 9110, 9.2.2 Idempotent Methods | a visit is counted exactly once | holds anyway
     browser/test_home.py::test_a_visit_without_a_response_is_sent_again_under_the_same_id
@@ -271,6 +110,18 @@ HTTP: a proxy keeps a silent connection open
 HTTP: a response of our own shape is ours
     RFC 9110, 7.7 Message Transformations | a visit is sent until it is answered | accepted
     a gateway that copies our shape cannot be told from the server
+HTTP: a status comes from the server of the address
+    RFC 9110, 15 Status Codes | no visit is lost | holds anyway
+    instead: visit / 403
+HTTP: the server has chosen the time in `Retry-After`
+    RFC 9110, 10.2.3 Retry-After | a visit that waits is sent | holds anyway
+    instead: visit / 429
+HTTP: a 204 to a heartbeat comes from our server
+    RFC 9110, 15.3.5 204 No Content | attended time is right | accepted
+    the next heartbeat has the same data
+OWASP CRS: a firewall lets all methods through
+    Core Rule Set, 911100 | the API works with the exceptions of docs/behind-a-proxy.md | holds anyway
+    browser/test_firewall.py::test_the_documented_exceptions_let_visits_and_all_methods_through
 WebSocket: both ends follow the protocol
     RFC 6455, 5 Data Framing, 7 Closing the Connection | a bad client disturbs no other | refused
     server/websockets/test_connections_abuse.py::test_an_invalid_frame_closes_the_connection_with_a_code
@@ -325,6 +176,27 @@ browser: a page gets scripts of one version
 browser: who clears the storage is somebody else
     HTML, Web storage; Clear Site Data | unique visitors are people | accepted
     a visitor is a browser's stored id, as docs/personal-data.md says
+browser: plain text needs no preflight, and arrives everywhere
+    Fetch, CORS-safelisted request-header | a visit is counted exactly once | holds anyway
+    browser/test_firewall.py::test_a_page_of_another_site_counts_and_shows_through_a_firewall
+browser: a page of another site sees the status of every response
+    Fetch, CORS check | a refused visit is sent again as JSON | holds anyway
+    browser/test_firewall.py::test_a_page_of_another_site_counts_and_shows_through_a_firewall
+browser: a request ends after its time limit
+    DOM, AbortSignal.timeout() | a visit that waits is sent | holds anyway
+    browser: AbortSignal / absent
+browser: an `import()` that failed can be tried again
+    HTML, Module map | events are sent although their file came late | waits
+    instead: lazy file / 404
+browser: every page has locks
+    Web Locks API, SecureContext | all windows count and show | holds anyway
+    browser/test_six_connections.py::test_all_windows_count_and_show_although_sockets_are_refused
+browser: a page gets another connection when it needs one
+    RFC 9112, 9.4 Concurrency | all windows count and show | holds anyway
+    browser/test_six_connections.py::test_all_windows_count_and_show_although_sockets_are_refused
+browser: a page of another site knows the protocol of its connection
+    Resource Timing, Timing-Allow-Origin | pages with HTTP/2 have a stream each | holds anyway
+    web/http/test_origins.py::test_responses_of_public_calls_are_readable_from_any_origin
 SMTP: a refusal with 4 passes, and one with 5 stays
     RFC 5321, 4.2.1 Reply Code Severities | an email is sent within a day | said
     behind: SMTP / full
@@ -355,6 +227,12 @@ mmdb: a database is whole
 Python: a pipe that nobody reads takes more lines
     logging, Handlers; pipe(7) | a log delays no request | said
     base/observability/test_log_lines.py::test_an_unread_log_delays_no_request_and_its_lost_lines_are_counted
+Python: the names of statuses are the same in all versions
+    http, HTTPStatus | the code of an error never changes | holds anyway
+    server/http/test_request_parser.py::test_the_code_of_a_refusal_is_ours
+Click: only people read what it writes to standard error
+    Exception Handling and Exit Codes | with `LOG_FORMAT=json`, each line is one object | holds anyway
+    base/observability/test_log_lines.py::test_each_line_of_a_process_is_one_json_object
 eventlet: a lock of the loop may be used by any thread
     Threads, tpool | no request waits for a thread for ever | holds anyway
     base/database/test_executor.py::test_no_real_thread_uses_a_lock_of_the_event_loop
@@ -362,3 +240,4 @@ eventlet: a handler yields often
     Basic Usage, greenlets | no client waits for another one's request | holds anyway
     web/http/test_hostile_bodies.py::test_no_body_of_an_api_call_blocks_the_event_loop
 """
+)
