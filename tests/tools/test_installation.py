@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from pathlib import Path
 
 import pytest
 from support.programs.processes import ROOT
@@ -22,10 +23,11 @@ open("installed", "a").write(" ".join(sys.argv[1:]) + chr(10))
 @pytest.fixture
 def folder(monkeypatch, tmp_path):
     """A checkout that has been installed with this Python."""
-    (tmp_path / ".venv").mkdir()
-    for name in ("bin", "lib", "pyvenv.cfg"):
-        (tmp_path / ".venv" / name).symlink_to(os.path.join(sys.prefix, name))
-    (tmp_path / "python").symlink_to(sys.executable)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    for name in ("lib", "pyvenv.cfg"):
+        (tmp_path / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+    for name in (".venv/bin/python", "python"):
+        (tmp_path / name).symlink_to(sys.executable)
     (tmp_path / ".venv" / "made").write_text(f"{tmp_path}\n")
     monkeypatch.setattr(installation, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(installation, "MADE", tmp_path / ".venv" / "made")
@@ -64,8 +66,6 @@ def test_uv_and_npm_use_the_mirror_the_proxy_and_the_authority_of_pip(folder, mo
 
 
 def test_pip_takes_the_place_of_a_uv_that_fails(folder, monkeypatch, capsys):
-    (folder / ".venv" / "bin").unlink()
-    (folder / ".venv" / "bin").mkdir()
     (folder / ".venv" / "bin" / "uv").touch()
     installation.install_packages("--dry-run", "--no-index", "pip")
     assert "pip takes its place" in capsys.readouterr().out
@@ -109,9 +109,6 @@ def test_a_wheel_brings_node_if_the_node_of_the_machine_is_old(folder, version, 
         f"#!/bin/sh\nexec {node} -e \"Object.defineProperty(process.versions, 'node', {{value: '{version}'}}); $2\"\n"
     )
     (folder / "npm").touch()
-    (folder / ".venv" / "bin").unlink()
-    (folder / ".venv" / "bin").mkdir()
-    (folder / ".venv" / "bin" / "python").symlink_to(sys.executable)
     for name in ("node", "npm"):
         (folder / name).chmod(0o755)
     installed = made(folder, ".venv/node", PATH=f"{folder}:{os.environ['PATH']}")
