@@ -32,6 +32,10 @@ LAYOUT_TOKENS = {
 """Types of tokens that are not counted."""
 
 
+FSTRING_START, FSTRING_END = (getattr(tokenize, name, None) for name in ("FSTRING_START", "FSTRING_END"))
+"""Types of the ends of an f-string, whose parts are tokens since Python 3.12."""
+
+
 def main() -> int:
     sizes = sizes_of(ROOT)
     complaints = list(complaints_of_sizes(sizes))
@@ -58,14 +62,18 @@ def lines_of(text: str) -> int:
 
 
 def tokens_of(text: str) -> int:
-    """The number of tokens, without comments, docstrings and line breaks."""
+    """The number of tokens, without comments, docstrings and line breaks. An f-string is one token in every Python."""
     docstrings = {
         (node.lineno, node.col_offset)
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     }
-    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    return sum(token.type not in LAYOUT_TOKENS and token.start not in docstrings for token in tokens)
+    number = depth = 0
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        is_counted = not depth and token.type not in LAYOUT_TOKENS and token.start not in docstrings
+        number += is_counted
+        depth += (token.type == FSTRING_START) - (token.type == FSTRING_END)
+    return number
 
 
 def complaints_of_sizes(sizes: dict[str, int]) -> Iterator[str]:
