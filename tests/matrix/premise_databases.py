@@ -4,7 +4,7 @@ DATABASE_ROWS = """
 PostgreSQL: a transaction waits for a locked row, and then reads what the other one has left
     Transaction Isolation, Read Committed | visit numbers have no gaps | holds anyway
     counting/test_ledger_postgres.py::test_a_batch_sees_all_rows_committed_while_it_waited_for_the_lock
-PostgreSQL: a transaction is read committed and may write unless somebody says otherwise
+PostgreSQL: a transaction is read committed and may write unless a default says otherwise
     Client Connection Defaults, default_transaction_isolation | changes at once keep the limits | accepted
     with `serializable`, visits count, and one of two changes at once gets 503 and can be sent again
 PostgreSQL: a confirmed commit has reached the disk
@@ -112,14 +112,14 @@ SQLite: what was committed is there after the process was killed
 SQLite: one connection writes at a time, and readers see whole transactions
     Write-Ahead Logging, Concurrency | two servers count exactly | holds anyway
     counting/test_ledger_model.py::test_a_visit_that_one_server_acknowledged_is_shown_and_recognised_by_the_other_server
-SQLite: nobody closes another descriptor of the file, which would end its locks
+SQLite: no code closes another descriptor of the file, which would end its locks
     How To Corrupt, POSIX advisory locks canceled by a separate thread | the file stays whole | holds anyway
     base/database/test_sqlite_files.py::test_a_check_of_the_file_mode_releases_no_lock
 SQLite: a file in use is not renamed or replaced
     How To Corrupt, Unlinking or renaming a database file while in use | no visit goes to a lost file | holds anyway
     counting/test_rollback.py::test_a_replaced_sqlite_file_is_not_mixed_with_the_log_of_the_old_one
 SQLite: a file in use is not deleted
-    How To Corrupt, Unlinking or renaming a database file while in use | a site does not begin anew in silence | waits
+    How To Corrupt, Unlinking or renaming a database file while in use | no site restarts at zero in silence | waits
     counting/test_rollback.py::test_a_deleted_sqlite_file_is_not_created_again
 SQLite: a file has one name, so that all its connections share one log
     How To Corrupt, Multiple links to the same file | an acknowledged visit is kept | accepted
@@ -167,7 +167,7 @@ Redis: a key is gone when its time has passed
     EXPIRE, How Redis expires keys | a killed worker's people leave | holds anyway
     presence/members/test_members_outage.py::test_the_people_of_a_killed_worker_leave_at_once_when_their_leases_end
 Redis: a key stays until its time has passed
-    Key eviction | nobody leaves who is there | holds anyway
+    Key eviction | a member who is there does not leave | holds anyway
     presence/members/test_members_outage.py::test_no_member_leaves_when_all_leases_have_expired_or_were_lost
 Redis: a message reaches each subscriber
     Pub/Sub, Delivery semantics | all pages agree | holds anyway
@@ -178,7 +178,7 @@ Redis: a subscriber that was slow gets its messages while they are new
 Redis: messages of one connection arrive in their order
     Pub/Sub | revisions only increase | holds anyway
     base/cluster/test_redis_workers.py::test_every_worker_receives_messages_in_the_order_of_the_calls
-Redis: a script runs whole, and nothing beside it
+Redis: a script runs whole, and no other command between
     Scripting with Lua, Atomicity | a person counts once | holds anyway
     presence/visitors/test_visitors_redis.py::test_an_offered_visitor_goes_to_exactly_one_of_many_workers
 Redis: a script that was loaded is known
@@ -190,7 +190,7 @@ Redis: data outlives a restart
 Redis: a replica has what its master has acknowledged
     Replication | numbers are right within 15 s of a failover | holds anyway
     presence/visitors/test_visitors_redis.py::test_leases_are_sent_again_to_a_replica_that_lacks_the_newest_ones
-Redis: a master that Sentinels replaced serves nobody
+Redis: a master that Sentinels replaced has no clients
     High availability with Sentinel | all workers agree | holds anyway
     base/cluster/test_redis_workers.py::test_a_worker_leaves_a_replaced_redis_master_although_the_master_continues_to_serve
 Redis: one server has all keys

@@ -80,11 +80,11 @@ systemd: the passed socket is for this process
 operator: the backups in `BACKUP_DIR` are of this site
     docs/settings.md, `BACKUP_DIR` | old backups are kept | refused
     upkeep/backups/test_lost_databases.py::test_a_folder_with_backups_of_another_site_is_refused
-HTTP: nobody repeats a POST
+HTTP: no program repeats a POST
     RFC 9110, 9.2.2 Idempotent Methods | a visit is counted exactly once | holds anyway
     browser/test_home.py::test_a_visit_without_a_response_is_sent_again_under_the_same_id
 HTTP: both ends agree on where a request ends
-    RFC 9112, 6.3 Message Body Length | nobody sends a request for another client | refused
+    RFC 9112, 6.3 Message Body Length | no client sends a request for another one | refused
     server/http/test_wire.py::test_data_after_a_request_whose_end_is_ambiguous_is_not_read
 HTTP: a request on a kept connection is not lost when the server closes it
     RFC 9112, 9.5 Failures and Timeouts | requests in flight are stored | holds anyway
@@ -96,16 +96,16 @@ HTTP: a cache keeps nothing that does not say for how long
     RFC 9111, 4.2.2 Calculating Heuristic Freshness | numbers are current, and a socket is its client's | holds anyway
     web/http/test_answer_headers.py::test_a_response_of_any_kind_has_the_headers_for_security_and_caches
 HTTP: a proxy passes an `Upgrade` on
-    RFC 9110, 7.8 Upgrade | pages are told of each visit | holds anyway
+    RFC 9110, 7.8 Upgrade | pages receive each visit | holds anyway
     browser/test_behind_a_cache.py::test_a_page_counts_and_shows_through_a_cache_that_a_page_of_another_site_has_filled
 HTTP: only proxies write `X-Forwarded-For`
     RFC 7239, 8.1 Header Validity and Integrity | a limit is for each address | holds anyway
     front: double forwarding header / nginx
 HTTP: a proxy sends a stream's bytes at once
-    nginx, proxy_buffering | pages are told promptly | holds anyway
+    nginx, proxy_buffering | pages receive visits at once | holds anyway
     server/http/test_fronts.py::test_pages_behind_a_proxy_receive_every_visit_at_once
 HTTP: a proxy keeps a silent connection open
-    nginx, proxy_read_timeout | pages are told of each visit | holds anyway
+    nginx, proxy_read_timeout | pages receive each visit | holds anyway
     server/websockets/test_silence.py::test_a_stream_without_events_gets_a_comment_within_20_s
 HTTP: a response of our own shape is ours
     RFC 9110, 7.7 Message Transformations | a visit is sent until it is answered | accepted
@@ -132,13 +132,13 @@ Engine.IO: a client has one poll at a time
     Protocol, HTTP long-polling | events are whole and in order | refused
     sockets/test_socketio_protocol.py::test_a_second_poll_at_the_same_time_closes_the_session
 Engine.IO: nothing is lost during an upgrade
-    Protocol, Upgrade | pages are told of each visit | holds anyway
+    Protocol, Upgrade | pages receive each visit | holds anyway
     sockets/test_socketio_protocol.py::test_an_upgrade_ends_the_waiting_poll_and_loses_no_message
 Engine.IO: a client speaks version 4
     Protocol, Difference between v3 and v4 | an old client learns what it needs | refused
     clients: socket.io-client 2 / default options
 Socket.IO: all polls of a session reach one worker
-    Using multiple nodes, Sticky load balancing | pages are told of each visit | refused
+    Using multiple nodes, Sticky load balancing | pages receive each visit | refused
     realtime/test_bus_servers.py::test_a_server_with_several_workers_refuses_polling
 browser: what a page stores is there again
     HTML, Web storage | a visitor keeps the id; a visit waits | holds anyway
@@ -156,7 +156,7 @@ browser: a service worker runs when the network is back
     Service Workers; Background Synchronization | a visit that waits is sent | holds anyway
     browser: serviceWorker / absent
 browser: a page may open sockets to where it fetches from
-    Content Security Policy, connect-src | pages are told of each visit | holds anyway
+    Content Security Policy, connect-src | pages receive each visit | holds anyway
     browser/test_client_module.py::test_a_page_whose_policy_forbids_sockets_is_live_by_a_stream
 browser: a preflight's `*` allows every header
     Fetch, 4.9 CORS-preflight fetch | pages with monitoring scripts count | holds anyway
@@ -173,7 +173,7 @@ browser: the clock of a device is right
 browser: a page gets scripts of one version
     RFC 9111, 4.2 Freshness | a visit is counted exactly once | holds anyway
     browser/test_versions.py::test_a_mix_of_cached_older_scripts_and_new_ones_counts_visits_and_page_views
-browser: who clears the storage is somebody else
+browser: another person clears the storage
     HTML, Web storage; Clear Site Data | unique visitors are people | accepted
     a visitor is a browser's stored id, as docs/personal-data.md says
 browser: plain text needs no preflight, and arrives everywhere
@@ -210,13 +210,13 @@ SMTP: only a person opens a link
     RFC 9110, 9.2.1 Safe Methods | a link confirms an address | holds anyway
     people/mail/test_mails.py::test_a_link_confirms_the_email_with_a_button_once_only_for_its_account
 JWT: a token says truly how it is signed
-    RFC 8725, 3.1 Perform Algorithm Verification | nobody makes up a person | refused
+    RFC 8725, 3.1 Perform Algorithm Verification | no client makes up a person | refused
     integrations/trusted_tokens/test_verifier.py::test_a_token_signed_with_the_public_key_as_a_secret_or_unsigned_is_refused
 JWT: issuer and server have one clock
     RFC 7519, 4.1.4 "exp" | a valid token is accepted | holds anyway
     integrations/trusted_tokens/test_verifier.py::test_the_times_of_a_token_have_a_leeway_and_expiry_has_its_own_error
 JWT: a set has one key for each token
-    RFC 7517, 4.5 "kid" | nobody makes up a person | refused
+    RFC 7517, 4.5 "kid" | no client makes up a person | refused
     base/settings/test_public_keys.py::test_exactly_one_key_has_to_fit_a_token
 TOTP: app and server have one clock
     RFC 6238, 5.2 and 6 Resynchronization | a code logs in | refused
@@ -224,7 +224,7 @@ TOTP: app and server have one clock
 mmdb: a database is whole
     MaxMind DB File Format | a visit counts without its place | holds anyway
     base/network/test_locations.py::test_a_damaged_location_file_is_no_error
-Python: a pipe that nobody reads takes more lines
+Python: a pipe without a reader takes more lines
     logging, Handlers; pipe(7) | a log delays no request | said
     base/observability/test_log_lines.py::test_an_unread_log_delays_no_request_and_its_lost_lines_are_counted
 Python: the names of statuses are the same in all versions

@@ -199,7 +199,7 @@ def is_up_to_date(session: Session) -> bool:
         stored = session.scalar(text("SELECT version_num FROM alembic_version"))
     if "counters" not in tables and (stored or tables & db.metadata.tables.keys()):
         named = f"revision {stored}" if stored else f"a table {min(tables & db.metadata.tables.keys())}"
-        raise _unusable(f"another program uses it: it has {named}. Set DATABASE_URL to a database of its own")
+        raise _unusable(f"another program uses it: it has {named}. Set DATABASE_URL to another database")
     if stored and stored < OLDEST_REVISION:
         raise _unusable(
             f"it has revision {stored}, and upgrades begin at revision {OLDEST_REVISION}. Start commit "
