@@ -185,7 +185,7 @@ def test_the_queue_forgets_a_visit_when_its_page_gets_the_response(host_page, si
     host_page.route("**/api/visitor/register", answer)
     begin(host_page, site)
     wait_for(host_page, lambda: asked, "the page sends it")
-    host_page.evaluate(DELIVER, f"http://localhost:{site.port}/static/js/koyjabo-queue.2.js")
+    host_page.evaluate(DELIVER, f"http://localhost:{site.port}/static/js/koyjabo-queue.3.js")
     assert host_page.evaluate(IN_DATABASE) == 1
     host_page.evaluate(WITHOUT_TIMERS)  # the queue tries again after 30 s in any case
     is_counted = True

@@ -18,13 +18,13 @@ MAX_TABS = 2
 NETWORKS = ("here", "away", "away", "lost")
 """`lost`: the request reaches the server, but the response is lost."""
 
-MODULES = ("/js/koyjabo.js", "/js/koyjabo-client.2.js", "/js/koyjabo-queue.2.js", "/js/client/")
+MODULES = ("/js/koyjabo.js", "/js/koyjabo-client.3.js", "/js/koyjabo-queue.3.js", "/js/client/")
 """Modules that a page needs to start."""
 
 HURRY = """
 (() => {
   const speed = 20, { setTimeout: later, setInterval: often } = window, now = performance.now.bind(performance);
-  const SILENT_MS = 3_000; // as in koyjabo-queue.2.js: a busy machine's database is late, but not silent
+  const SILENT_MS = 3_000; // as in koyjabo-queue.3.js: a busy machine's database is late, but not silent
   window.setTimeout = (call, ms, ...more) => ms === SILENT_MS || later(call, ms / speed, ...more);
   window.setInterval = (call, ms, ...more) => often(call, ms / speed, ...more);
   performance.now = () => now() * speed;

@@ -14,7 +14,7 @@ from matrix.table import Cell
 from pages import freeze, wait_for
 
 NO_PUSHES = "window.WebSocket = window.EventSource = null;"
-PATHS = {"visit": "/api/visitor/register", "event": "/api/events", "lazy file": "/koyjabo-queue.2.js"}
+PATHS = {"visit": "/api/visitor/register", "event": "/api/events", "lazy file": "/koyjabo-queue.3.js"}
 PATHS |= {"numbers": "/api/stats", "page numbers": "/api/pages"}
 JSON = json.dumps({"success": True, "pages": [], "error": "Log in to this network."})
 HTML = "<!doctype html><title>Our Wi-Fi</title>"

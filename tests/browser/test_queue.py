@@ -1,4 +1,4 @@
-"""counting/koyjabo-queue.2.js in browsers whose database, locks or storage fail: all visits and events count once."""
+"""counting/koyjabo-queue.3.js in browsers whose database, locks or storage fail: all visits and events count once."""
 
 from __future__ import annotations
 

@@ -2,10 +2,10 @@
  * <koyjabo-count value="total">: a live number from Koy Jabo Live, for any page on any site (docs/client.md). All
  * elements on a page share one connection.
  *
- * @typedef {import("./koyjabo-client.2.js").Stats} Stats
+ * @typedef {import("./koyjabo-client.3.js").Stats} Stats
  */
 
-import { isId, KoyJabo, Line, local, parsed, serverAt, session, shared } from "./koyjabo-client.2.js";
+import { isId, KoyJabo, Line, local, parsed, serverAt, session, shared } from "./koyjabo-client.3.js";
 
 /** @type {Record<string, "totalVisits" | "todayVisits" | "activeUsers" | "uniqueVisitors">} */
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
@@ -171,7 +171,7 @@ class KoyJaboCount extends HTMLElement {
     this.#path = path;
     this.#views = null;
     this.#show();
-    if (path && !named) import("./koyjabo-queue.2.js").then(({ onPath }) => {
+    if (path && !named) import("./koyjabo-queue.3.js").then(({ onPath }) => {
       onPath(this.#watch, this.#connected?.signal);
       this.#watch(); // the path may have changed in between
     }, () => {});

@@ -1,6 +1,6 @@
 /** Prints what the client does. Our home page loads it, and elements with `data-debug` do; other pages stay silent. */
 
-/** @typedef {import("./koyjabo-client.2.js").Stats} Stats */
+/** @typedef {import("./koyjabo-client.3.js").Stats} Stats */
 
 export const lines = {
   off: () => console.log("This browser is not counted (KoyJabo.doNotCount)"),

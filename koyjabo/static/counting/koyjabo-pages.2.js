@@ -56,7 +56,7 @@ function queriesOf(paths) {
  * @property {typeof import("./client/shared.js").shared} shared
  */
 
-/** @param {import("./koyjabo-client.2.js").KoyJabo} koyjabo  @param {Parts} parts */
+/** @param {import("./koyjabo-client.3.js").KoyJabo} koyjabo  @param {Parts} parts */
 export function pagesOf(koyjabo, { socket, stream, base, requests, isNewer, shared }) {
   /** @type {Set<string[]>} */
   const lists = new Set(); // one for each listener

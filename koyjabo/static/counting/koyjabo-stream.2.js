@@ -17,7 +17,7 @@ const OVERDUE_MS = 10_000;
 /**
  * Replace `socket` with an EventSource that Line reopens. If left to the browser, EventSources reconnect in all pages
  * at the same moment, or never.
- * @param {import("./koyjabo-client.2.js").KoyJabo} koyjabo
+ * @param {import("./koyjabo-client.3.js").KoyJabo} koyjabo
  * @param {Line} socket  the connection to replace
  * @param {import("./client/visit.js").Visit} visit
  * @param {AbortSignal} signal  ends the stream

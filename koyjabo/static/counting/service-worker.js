@@ -2,7 +2,7 @@
  * The service worker of our own pages, imported by /sw.js (docs/development.md). Offline, it serves the last copy of the home
  * page. When the network is back, it sends waiting requests. It never stores pages generated for a logged-in user.
  */
-import { drain, isRead } from "./koyjabo-queue.2.js";
+import { drain, isRead } from "./koyjabo-queue.3.js";
 
 const worker = /** @type {any} */ (self); // its types are not in the DOM library
 const CACHE = `koyjabo ${import.meta.url}`; // the URL contains the version
@@ -10,7 +10,7 @@ const HOME = "/", OFFLINE = "/offline";
 const PROGRAMS = /^\/(api|socket\.io|ws)(\/|$)/;
 const ASSET = /^\/static\/v-/;
 const ASSETS = /(?:src|href)="(\/static\/v-[^"#]+)/g;
-const LATER = ["koyjabo-queue.2.js", "offline.js"]; // loaded by the home page when needed
+const LATER = ["koyjabo-queue.3.js", "offline.js"]; // loaded by the home page when needed
 const PATIENCE_MS = 8_000;
 
 /** @param {Response} answer */

@@ -1,7 +1,7 @@
 /** Erases the visitor on the server, then the visitor's id in this browser. */
 
-import { local, session } from "../counting/koyjabo-client.2.js";
-import { close, reopen } from "../counting/koyjabo-queue.2.js";
+import { local, session } from "../counting/koyjabo-client.3.js";
+import { close, reopen } from "../counting/koyjabo-queue.3.js";
 
 const OURS = /^(visitorId$|koyjabo\.(?!doNotCount))/;
 const LONGEST_WAIT_S = 30;

@@ -7,7 +7,7 @@ import { happen, hide, isListening, load, open, page, pass, sent, settled, stats
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
 await import("../../../koyjabo/static/counting/koyjabo-stream.2.js");
-await import("../../../koyjabo/static/counting/koyjabo-queue.2.js");
+await import("../../../koyjabo/static/counting/koyjabo-queue.3.js");
 
 const reports = (socket = page.sockets.at(-1)) => socket.sent.filter(({ type }) => type === "visible").map(({ type, ...fields }) => fields);
 const input = (isTrusted = true) => happen("pointermove", { isTrusted });

@@ -10,7 +10,7 @@ import { BASE, load, open, page, pass, refusal, sent, START_MS, stats, tick } fr
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
 await import("../../../koyjabo/static/counting/koyjabo-debug.2.js");
-const queue = await import("../../../koyjabo/static/counting/koyjabo-queue.2.js");
+const queue = await import("../../../koyjabo/static/counting/koyjabo-queue.3.js");
 
 const VISIT = "api/visitor/register", DAY_MS = 86_400_000;
 const html = (status = 200) => new Response("<h1>Our Wi-Fi</h1>", { status });

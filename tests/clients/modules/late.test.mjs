@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { load, open, page, pass, sent, settled, update } from "./page.mjs";
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
-await import("../../../koyjabo/static/counting/koyjabo-queue.2.js");
+await import("../../../koyjabo/static/counting/koyjabo-queue.3.js");
 await import("../../../koyjabo/static/counting/koyjabo-stream.2.js");
 
 const viewed = () => sent("api/events").flatMap((body) => body.events.map(({ page }) => page));

@@ -10,7 +10,7 @@ import { BASE, happen, open, page, pass, refusal, sent, settled, START_MS } from
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
 await import("../../../koyjabo/static/counting/koyjabo-debug.2.js");
-const queue = await import("../../../koyjabo/static/counting/koyjabo-queue.2.js");
+const queue = await import("../../../koyjabo/static/counting/koyjabo-queue.3.js");
 
 const DAY_MS = 86_400_000;
 let numbers = 0;

@@ -7,7 +7,7 @@ import { BASE, happen, hide, isListening, load, open, page, pass, sent, settled,
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
 await import("../../../koyjabo/static/counting/koyjabo-pages.2.js");
-await import("../../../koyjabo/static/counting/koyjabo-queue.2.js");
+await import("../../../koyjabo/static/counting/koyjabo-queue.3.js");
 await import("../../../koyjabo/static/counting/koyjabo-stream.2.js");
 
 const isOpen = ({ readyState }) => readyState < 3;

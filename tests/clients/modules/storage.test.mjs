@@ -9,7 +9,7 @@ for (const area of ["localStorage", "sessionStorage"]) {
   Object.defineProperty(globalThis, area, { get() { throw new DOMException("blocked", "SecurityError"); } });
 }
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
-await import("../../../koyjabo/static/counting/koyjabo-queue.2.js");
+await import("../../../koyjabo/static/counting/koyjabo-queue.3.js");
 
 test("a page without storage is one visit for as long as it is open, and sends it again", async () => {
   let failures = 1;

@@ -7,7 +7,7 @@ import { happen, load, open, page, pass, sent, settled, stats, tick, update } fr
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
 await import("../../../koyjabo/static/counting/koyjabo-debug.2.js");
-await import("../../../koyjabo/static/counting/koyjabo-queue.2.js");
+await import("../../../koyjabo/static/counting/koyjabo-queue.3.js");
 
 test("keys of an older client go on", async () => {
   const keys = { visitorIdKey: "their_visitor", sessionKey: "their_session" };

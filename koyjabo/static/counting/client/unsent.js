@@ -1,20 +1,20 @@
 /**
  * Requests that have no response yet. They are noted before they are sent, so that nothing is lost if the page closes
- * early. After a failure, they move to koyjabo-queue.2.js.
+ * early. After a failure, they move to koyjabo-queue.3.js.
  */
 
 import { persistently } from "./requests.js";
 import { keep, local } from "./storage.js";
 
-/** @typedef {import("../koyjabo-queue.2.js").Entry} Entry */
+/** @typedef {import("../koyjabo-queue.3.js").Entry} Entry */
 
-const WAITING = "koyjabo.waiting "; // as in koyjabo-queue.2.js
+const WAITING = "koyjabo.waiting "; // as in koyjabo-queue.3.js
 
 /** Number of this browser's visits and events that have no response yet. */
 export const waiting = () => Object.keys(local).filter((key) => key.startsWith(WAITING)).length;
 
 /** The module that sends waiting requests once the network is available. */
-export const queue = () => persistently(() => import("../koyjabo-queue.2.js"));
+export const queue = () => persistently(() => import("../koyjabo-queue.3.js"));
 
 /**
  * Send the waiting requests.

@@ -114,7 +114,7 @@ export class Visit {
       webdriver: navigator.webdriver || undefined,
       referrer: withoutQuery(document.referrer) || "direct",
     };
-    /** @type {import("../koyjabo-queue.2.js").Entry} */
+    /** @type {import("../koyjabo-queue.3.js").Entry} */
     const entry = { id: visitId, url: new URL(PATH, this.base).href, body };
     this.#isToSend = note(entry);
     const { isSettled, restMs, isOdd, status, body: response, error } = await post(entry.url, JSON.stringify(body), local);

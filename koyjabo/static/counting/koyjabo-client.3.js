@@ -46,7 +46,7 @@ export class KoyJabo {
   #visit;
   /**
    * Loaded once, so that events keep their order.
-   * @type {Promise<ReturnType<typeof import("./koyjabo-queue.2.js").eventsOf>> | undefined}
+   * @type {Promise<ReturnType<typeof import("./koyjabo-queue.3.js").eventsOf>> | undefined}
    */
   #events;
   /** The site's events, from a socket, or from a stream if no socket can be opened. */

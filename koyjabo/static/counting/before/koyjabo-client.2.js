@@ -1,0 +1,1 @@
+export * from "./koyjabo-client.3.js"; // for pages of the release before (decision 131)

@@ -1,0 +1,1 @@
+export * from "./koyjabo-queue.3.js"; // for pages of the release before (decision 131)
