@@ -98,13 +98,13 @@ def stat(page: Page, name: str) -> Locator:
     return page.locator(f'[data-stat="{name}"]')
 
 
-def wait_for(page: Page, condition: Callable[[], object], what: str) -> None:
+def wait_for(page: Page, condition: Callable[[], object], what: str, patience_s: float = PATIENCE_MS / 1000) -> None:
     """Wait until `condition` holds. The page's events are handled in the meantime; a sleeping test would not handle
     them.
     """
-    deadline = time.monotonic() + PATIENCE_MS / 1000
+    deadline = time.monotonic() + patience_s
     while not condition():
-        assert time.monotonic() < deadline, f"not within {PATIENCE_MS / 1000:.0f} s: {what}"
+        assert time.monotonic() < deadline, f"not within {patience_s:.0f} s: {what}"
         page.wait_for_timeout(50)
 
 

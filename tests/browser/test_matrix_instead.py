@@ -115,10 +115,11 @@ class Way:
         """A number stays, and follows the server again later."""
         self.until(lambda: shown() is not None and self.page.evaluate("window.koyjabo.isCounted"), "a number")
         self.page.clock.run_for(3_000)
-        before = shown()
         self.block()
+        self.until(lambda: self.sent > 0, "the page asks, and has the response to what it had asked before")
+        before = shown()
         self.site.register(f"karim{next(numbers)}", **({"page": page} if page else {}))
-        self.until(lambda: self.sent > 1, "the page asks")
+        self.until(lambda: self.sent > 1, "the page asks again")
         assert shown() == before
         self.goes_on(lambda: shown() == before + 1)
 

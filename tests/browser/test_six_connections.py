@@ -10,6 +10,7 @@ from threading import Thread
 import pytest
 from host_pages import HostPages
 from pages import wait_for
+from support.programs.patience import PATIENCE_S
 from test_count_element import tag
 
 pytestmark = pytest.mark.long(proved_by="clients/test_modules.py::test_a_stream_replaces_a_blocked_socket")
@@ -44,13 +45,11 @@ def number_in(place) -> str:
 
 
 def all_show(page, places: Callable[[], list], site, count: int) -> None:
-    """Without locks, some first wait for 10 s until another one has ended its stream."""
-    for number in range(count):
-        wait_for(
-            page, lambda number=number: len(places()) > number and number_in(places()[number]), "it shows a number"
-        )
+    """Without locks, each may first wait for 10 s until another one has ended its stream."""
+    patience_s = 10 * count + PATIENCE_S
+    wait_for(page, lambda: len(places()) >= count and all(map(number_in, places())), "all show a number", patience_s)
     shown = f"{site.stats().total:,}"
-    wait_for(page, lambda: [number_in(place) for place in places()] == [shown] * count, f"all show {shown}")
+    wait_for(page, lambda: [number_in(place) for place in places()] == [shown] * count, f"all show {shown}", patience_s)
 
 
 @pytest.mark.parametrize("sandbox", SANDBOXES, ids=["frames", "sandboxed frames"])

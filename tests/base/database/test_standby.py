@@ -112,7 +112,8 @@ def test_the_health_report_counts_standbys_and_synchronous_standbys(pair, databa
         pair.primary.set_("synchronous_standby_names", "standby")
         wait_until(lambda: standbys(site) == Standbys(1, 0, 1), "the standby is synchronous")
     pair.primary.execute("CREATE ROLE app LOGIN", f"ALTER DATABASE {database.name} OWNER TO app")
-    database.rows("GRANT ALL ON ALL TABLES IN SCHEMA public TO app")
+    for kind in ("TABLES", "SEQUENCES"):
+        database.rows(f"GRANT ALL ON ALL {kind} IN SCHEMA public TO app")
     with Site(database.url.replace("postgres@", "app@")) as site:
         assert standbys(site) == Standbys(1, 1, 0)
         pair.primary.execute("GRANT pg_read_all_stats TO app")

@@ -16,7 +16,7 @@ SERVER = os.environ.get("REDIS_SERVER") or str(get_binary_path())
 """The program. Tests use only what Redis 7.0 has, which is the oldest that CI names in REDIS_SERVER."""
 
 DISKLESS = ("--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0", "--repl-diskless-load", "swapdb")
-"""A synchronised replica leaves no `dump.rdb`, which each server that later starts in that folder would load."""
+"""A synchronised replica leaves no file of its data, which each server that later starts in that folder would load."""
 
 OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *DISKLESS)
 
