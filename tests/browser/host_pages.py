@@ -32,19 +32,19 @@ async ([url, options]) => {
 
 
 class HostPages(BaseHTTPRequestHandler):
-    """Another site with empty pages. `?policy=` sets the Content-Security-Policy of a page, and `?embedder=` its
-    Cross-Origin-Embedder-Policy.
+    """Another site with empty pages. `?html=` is the text of a page, `?policy=` its Content-Security-Policy, and
+    `?embedder=` its Cross-Origin-Embedder-Policy.
     """
 
     def do_GET(self) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Type", "text/html; charset=utf-8")
         query = parse_qs(urlsplit(self.path).query)
         for name, header in (("policy", "Content-Security-Policy"), ("embedder", "Cross-Origin-Embedder-Policy")):
             for value in query.get(name, ()):
                 self.send_header(header, value)
         self.end_headers()
-        self.wfile.write(b"<!doctype html><title>Elsewhere</title>")
+        self.wfile.write(query.get("html", ["<!doctype html><title>Elsewhere</title>"])[0].encode())
 
     def log_message(self, *_: object) -> None:
         pass

@@ -18,6 +18,7 @@ CLIENT = "counting/koyjabo-client.3.js"
 CLASSIC = "counting/koyjabo-count.all.js"
 STORAGE = "counting/client/storage.js"
 BEFORE = "counting/before/"
+LINE = "counting/koyjabo-line.js"
 PARTS = ("client", "debug", "pages", "queue", "stream")
 
 STYLE = (STATIC_FOLDER / "webkit" / "tokens.css").read_text()
@@ -97,7 +98,7 @@ def test_the_built_files_are_up_to_date_and_minified(client):
         source = STATIC_FOLDER / name
         sent = client.get(f"/static/{name}").data
         assert sent == (BUILT / name).read_bytes()
-        if source.parent.name != "pages" and name not in (CLIENT, CLASSIC):
+        if source.parent.name != "pages" and name not in (CLIENT, CLASSIC, LINE):
             assert len(sent) < source.stat().st_size
 
 
@@ -126,6 +127,23 @@ def test_other_sites_import_only_scripts_whose_name_has_the_number_of_their_cont
     imported = {part for text in texts for part in re.findall(r'\b(?:from|import)\s*\(?\s*"([^"]+)"', text)}
     assert {re.sub(r"\d+", "N", part) for part in imported} == {f"./koyjabo-{part}.N.js" for part in PARTS}
     assert all((BUILT / "counting" / part).is_file() for part in imported)
+
+
+def test_the_line_imports_parts_with_one_function_by_the_numbers_of_their_contracts():
+    text = (BUILT / LINE).read_text()
+    assert text.count("import(") == 1
+    (function,) = re.findall(r"([\w$]+)=async \w+=>import\(", text)
+    given = re.findall(rf"(?<![\w$]){re.escape(function)}\(([^)]*)\)", text)
+    assert {re.sub(r"\d+", "N", name) for name in given} == {f'"koyjabo-{part}.N.js"' for part in PARTS[1:]}
+    assert all((BUILT / "counting" / json.loads(name)).is_file() for name in given)
+
+
+def test_the_scripts_of_first_and_later_pages_are_small():
+    """Bytes in Brotli: of a first page with the line, of its first later page, and of a first page with the module."""
+    names = {path.name.removesuffix(".br"): path.stat().st_size for path in (BUILT / "counting").glob("koyjabo*.br")}
+    assert names["koyjabo-line.js"] <= 6_250
+    assert names["koyjabo-queue.3.js"] <= 2_300
+    assert names["koyjabo-client.3.js"] + names["koyjabo-count.js"] <= 6_500
 
 
 def test_the_scripts_of_the_release_before_find_what_they_import(client):
