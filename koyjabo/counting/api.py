@@ -55,11 +55,16 @@ VISIT_LIMITS = dict.fromkeys(
 )
 @fast_path
 def register_visit(context: RequestContext) -> PlainResponse:
-    """Register a visit. Returns 200 with the stats and the receipt, which is null for an ignored crawler.
-    With a valid access token, the visit belongs to the token's user.
+    """Register a visit. Returns 200 with the stats and the receipt, which is null for an ignored crawler and for a page
+    view. With a valid access token, the visit belongs to the token's user.
     """
-    context.count_address("registrations")
-    receipt, visits = register(context, context.body(NewVisitBody)), context.services[Visits]
+    limit = "registrations"
+    try:
+        body = context.body(NewVisitBody)
+        limit = "event_requests" if body.continues else limit
+    finally:
+        context.count_address(limit)
+    receipt, visits = register(context, body), context.services[Visits]
     stats = visits.newest() if receipt else visits.stats()
     return registered_response(receipt, context.services[OwnNumbers], stats)
 

@@ -9,6 +9,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import KoyJaboError, UnknownCommunity
 from koyjabo.base.database.json_rows import reader, stored_fields
 from koyjabo.base.models import SITE, Scope
+from .continued_visits import KnownPages
 from .daily_people import DailyPeople, PersonDay, user, visitor
 from .milestones import Milestone, Milestones
 from .models import Visit
@@ -41,6 +42,10 @@ class Counted(NamedTuple):
     day_number: int | None
     duplicate: bool
     scope: Scope  # the one that counts the visit in addition to the site
+    is_view: bool = False
+
+
+PAGE_VIEW = Counted(0, None, duplicate=True, scope=SITE, is_view=True)
 
 
 class FirstVisit(NamedTuple):
@@ -61,6 +66,7 @@ class KnownRows:
     visitors: dict[tuple[Scope, str], str | None]  # the user that each visitor has become in that scope, if any
     people: DailyPeople  # everyone in `person_days`
     day_visits: dict[str, int]  # the site's visits of each day of the batch; a day without visits may be missing
+    pages: KnownPages | None = None  # None if no page of the batch continues a visit
     closed: set[Scope] = field(default_factory=set)  # communities that only count visits by their members
     members: set[tuple[Scope, str]] = field(default_factory=set)  # of the users in `users`
 
@@ -81,6 +87,7 @@ class BatchPlan:
     newest: NewVisit | None = None  # of `visits`
     visits: list[tuple[Any, ...]] = field(default_factory=list)  # rows with INSERTED_VISIT_COLUMNS
     visitors: list[FirstVisit] = field(default_factory=list)
+    views: list[tuple[Any, ...]] = field(default_factory=list)  # rows of `events` with VIEW_COLUMNS
     days: dict[tuple[Scope, str], Sums] = field(default_factory=dict)
     hours: dict[tuple[Scope, int], Sums] = field(default_factory=dict)
     touched: dict[Scope, Sums] = field(default_factory=dict)
@@ -96,6 +103,7 @@ class BatchPlan:
                 snapshot=site,
                 own=self.snapshot.get(outcome.scope, site),
                 day_number=outcome.day_number,
+                is_view=outcome.is_view,
             )
             if isinstance(outcome, Counted)
             else outcome
@@ -155,6 +163,8 @@ def plan(batch: list[Keyed], rows: KnownRows, clock: Clock, milestones: Mileston
             stored = rows.numbers.get(visit.other_key)
         if stored is not None:
             result.outcomes.append(Counted(*stored, duplicate=True, scope=visit.scope))
+        elif visit.continues and rows.pages and rows.pages.view(visit, visit_id, result.views, clock):
+            result.outcomes.append(PAGE_VIEW)
         elif visit.scope not in rows.snapshot:
             result.outcomes.append(UnknownCommunity())
         else:
@@ -162,6 +172,8 @@ def plan(batch: list[Keyed], rows: KnownRows, clock: Clock, milestones: Mileston
             counted = visit if visit.scope == SITE or rows.counts(visit) else visit._replace(scope=SITE)
             rows.numbers[key] = numbers = _add_visit(result, counted, visit_id, newest, offset, rows, clock)
             result.outcomes.append(Counted(*numbers, duplicate=False, scope=counted.scope))
+            if rows.pages:
+                rows.pages.opened(counted, newest)
     _advance(result, clock, milestones)
     return result
 

@@ -50,7 +50,7 @@ def register(context: RequestContext, body: NewVisitBody, is_measured: bool = Tr
 def registered(context: RequestContext, visit: NewVisit) -> Receipt | None:
     """Register the visit of a page, and call the listeners. Raises UnknownCommunity, LedgerUnavailable."""
     receipt = context.services[Visits].register(visit, context)
-    if receipt is not None:
+    if receipt is not None and not receipt.is_view:
         context.services[VisitListeners].call(receipt, context.environ)
     return receipt
 

@@ -41,11 +41,12 @@ from .batch_plan import (
     sought,
     users,
 )
+from .continued_visits import EVENTS_LOCK, VIEW_COLUMNS, KnownPages, LatestPage, continuing, newest_visit
 from .daily_people import DailyPeople, StoredDay
 from .high_water import NO_MARK, DatabaseRolledBack, HighWater, HighWaterMark, mark_of, require_not_below
 from .ledger_query import LedgerQuery
 from .milestones import Milestones
-from .models import DailyVisits, HourlyVisits, StoredMilestone
+from .models import PAGEVIEW, DailyVisits, Event, HourlyVisits, StoredMilestone
 from .plan_rows_postgres import AS_EXPECTED, LOOKED_UP, other_rows, site_rows, write_plan
 from .prepared_postgres import PLAN_ONCE, SERVER_NAME, PreparedStatements
 from .records import CounterSnapshot, Keyed, Outcome
@@ -109,6 +110,22 @@ LOOK_UPS = {
     "look_up_days_people": POSTGRES_LOOK_UP_VISITS + VISITS_OF_DAYS + ROWS_OF_COMMUNITIES,
 }
 
+LOCK_EVENTS_TABLE = f"LOCK TABLE events IN ROW EXCLUSIVE MODE; SELECT pg_advisory_xact_lock({EVENTS_LOCK});"
+"""Like the writers of events (`columns.events`): their ids become visible in order, and a restore waits."""
+
+POSTGRES_LOOK_UP_PAGES = f"""
+SELECT (SELECT coalesce(max(id), 0) FROM events)::bigint, ARRAY(
+    SELECT EXISTS (SELECT 1 FROM events e WHERE e.visitor_id = b.visitor AND e.event_id = b.name)
+    FROM unnest(%s::text[], %s::text[]) AS b(visitor, name)
+), ARRAY(
+    SELECT (
+        SELECT json_build_array(v.id, v.scope, greatest(v.at_ms, (
+            SELECT max(e.at_ms) FROM events e WHERE e.visit_id = v.id AND e.name = '{PAGEVIEW}'
+        )))::text FROM visits v WHERE v.id = {newest_visit("b.visitor", "greatest")}
+    ) FROM unnest(%s::text[]) AS b(visitor)
+)
+"""
+
 STATEMENTS = PreparedStatements(
     {
         "lock": "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope FOR UPDATE",
@@ -116,6 +133,7 @@ STATEMENTS = PreparedStatements(
             name: POSTGRES_COUNTERS.format(columns=", r.*", join=LOOKED_UP_WITH_SITE.format(looked_up))
             for name, looked_up in LOOK_UPS.items()
         },
+        "look_up_pages": POSTGRES_LOOK_UP_PAGES,
         "write": write_plan(LOOKED_UP),
         "write_expected": write_plan(AS_EXPECTED),
         "days": postgres_insert(DailyVisits, conflict=adding(DailyVisits)),
@@ -125,6 +143,7 @@ UPDATE counters c SET revision = (r->>2)::bigint, visits = (r->>3)::bigint, tota
     unique_visitors = (r->>5)::bigint
 FROM jsonb_array_elements(%s) r WHERE c.scope = r->>0
 """,
+        "views": postgres_insert(Event, VIEW_COLUMNS),
         "milestones": postgres_insert(StoredMilestone, conflict="ON CONFLICT (key) DO NOTHING"),
         **daily_people_postgres.POSTGRES_WRITE_PEOPLE,
     }
@@ -179,7 +198,7 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
             time.monotonic() >= self._looks_up_until
             and site.day == self._clock.today()
             and not self._high_water.site.is_above(mark_of(site))
-            and all(visit.scope == SITE and not visit.other_key for visit, _ in batch)
+            and all(visit.scope == SITE and not (visit.other_key or visit.continues) for visit, _ in batch)
         )
 
     def _write_expected(self, site: CounterSnapshot, batch: list[Keyed], begin: str, cursor: Any) -> BatchPlan | None:
@@ -208,13 +227,14 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         """Write a batch in two round trips."""
         server, rows = look_up(cursor, batch, self._clock, prepare)
         site = rows.snapshot[SITE]
+        rows.pages = look_up_pages(cursor, batch)
         result = plan(batch, rows, self._clock, self._milestones)
         if first and not result.visits and are_stored(cursor, STORED_VISITS, first):
             result.outcomes = first.outcomes
         else:
             self._require_known(server, site)
         self._planned = Planned(result.visits, result.outcomes)
-        written = {"write": site_rows(result), **other_rows(result)} if result.visits else {}
+        written = {**({"write": site_rows(result)} if result.visits else {}), **other_rows(result)}
         message = "".join(map(STATEMENTS.calls.__getitem__, written))
         cursor.execute(f"{durable}{message}COMMIT", list(map(encode, written.values())))
         self._expected = result.snapshot[SITE]
@@ -283,6 +303,20 @@ def look_up(cursor: Any, batch: list[Keyed], clock: Clock, prepare: str) -> tupl
         if clock.today() == today:
             return looked_up
         locks, locked = "", []  # midnight passed while waiting for the locks, which are held now
+
+
+def look_up_pages(cursor: Any, batch: list[Keyed]) -> KnownPages | None:
+    """The pages that the batch's pages may continue, read after locking events. None if no page continues a visit."""
+    keys = continuing(batch)
+    if not keys:
+        return None
+    visitors, names = map(list, zip(*keys, strict=True))
+    people = list(set(visitors))
+    cursor.execute(LOCK_EVENTS_TABLE + STATEMENTS.calls["look_up_pages"], [visitors, names, people])
+    newest, are_views, latest = cursor.fetchone()
+    views = {key for key, is_view in zip(keys, are_views, strict=True) if is_view}
+    pages = {who: LatestPage(*json.loads(page)) for who, page in zip(people, latest, strict=True) if page}
+    return KnownPages(newest, views, pages)
 
 
 def _known_rows(

@@ -30,12 +30,13 @@ from .batch_plan import (
     sought,
     users,
 )
+from .continued_visits import VIEW_COLUMNS, KnownPages, LatestPage, continuing, newest_visit
 from .daily_people import DailyPeople, StoredDay
 from .daily_people_sqlite import Execute
 from .high_water import NO_MARK, HighWater, HighWaterMark, mark_of, require_not_below
 from .ledger_query import LedgerQuery
 from .milestones import Milestones
-from .models import DailyVisits, HourlyVisits, Visitor
+from .models import PAGEVIEW, DailyVisits, Event, HourlyVisits, Visitor
 from .records import CounterSnapshot, Keyed, Outcome
 from .stats import encode
 from .writer_sqlite import SqliteWriter
@@ -79,6 +80,18 @@ SQLITE_LOOK_UP_PEOPLE = f"""{SQLITE_LOOK_UP_VISITS}, ({daily_people_sqlite.SQLIT
 VISITS_OF_OTHER_DAYS = (
     "SELECT day, visits FROM daily_visits WHERE scope = 'site' AND day IN (SELECT value FROM json_each(?))"
 )
+SQLITE_LOOK_UP_PAGES = f"""
+SELECT (SELECT coalesce(max(id), 0) FROM events), (
+    SELECT json_group_array(json_array(e.visitor_id, e.event_id)) FROM json_each(?1) j
+    JOIN events e ON e.visitor_id = j.value ->> 0 AND e.event_id = j.value ->> 1
+), (
+    SELECT json_group_array(json_array(v.visitor_id, v.id, v.scope, max(v.at_ms, coalesce((
+        SELECT e.at_ms FROM events e WHERE e.visit_id = v.id AND e.name = '{PAGEVIEW}' ORDER BY e.id DESC LIMIT 1
+    ), 0)))) FROM (SELECT DISTINCT value ->> 0 AS visitor FROM json_each(?1)) b
+    JOIN visits v ON v.id = {newest_visit("b.visitor", "max")}
+)
+"""
+ADD_VIEWS = sqlite_insert(Event, VIEW_COLUMNS)
 ADD_VISITORS = sqlite_insert(Visitor, FirstVisit._fields)
 ADD_TO_DAY, ADD_TO_HOUR = (insert_sums(table, "VALUES (?, ?, ?, ?)") for table in (DailyVisits, HourlyVisits))
 ADD_MILESTONE = """
@@ -154,6 +167,8 @@ class SqliteStore(SqliteWriter):
         rows = self._known(batch, execute)
         require_not_below(rows.snapshot[SITE], self._high_water.site.raised_to(self._mark.read()))
         result = plan(batch, rows, self._clock, self._milestones)
+        if result.views:
+            execute(ADD_VIEWS, (encode(result.views),))
         if not result.visits:
             return result
         most = 1 << (len(result.visits) - 1).bit_length()  # few statements to prepare
@@ -200,7 +215,16 @@ class SqliteStore(SqliteWriter):
             },
             closed=set(closed),
             members={(scope, user_id) for scope, user_id in members},
+            pages=self._pages(batch, execute),
         )
+
+    def _pages(self, batch: list[Keyed], execute: Execute) -> KnownPages | None:
+        keys = continuing(batch)
+        if not keys:
+            return None
+        newest, views, latest = execute(SQLITE_LOOK_UP_PAGES, (encode(keys),)).fetchone()
+        pages = {visitor: LatestPage(*page) for visitor, *page in json.loads(latest)}
+        return KnownPages(newest, set(map(tuple, json.loads(views))), pages)
 
     def snapshot(self, scope: Scope) -> CounterSnapshot | None:
         """The latest committed numbers; None for an unknown scope."""

@@ -73,6 +73,9 @@ INSERT INTO person_days (person_id, day, began_s, slots)
 SELECT id, day, min(began_s), bit_or(slots) FROM days GROUP BY id, day
 """
 
+PAGEVIEW = "pageview"
+"""The name of events that are page views."""
+
 COLUMN_LABEL = "label"
 """Key in a column's `info` for its label on a visit's page, unless the page shows the column separately."""
 

@@ -6,7 +6,7 @@ from koyjabo.base.core.sanitize import truncate
 from koyjabo.base.core.urls import is_on_disk, sent_page
 from koyjabo.base.network import accept_language, campaigns
 from koyjabo.base.network.address_owners import AddressOwners
-from koyjabo.base.network.client_address import neighbourhood
+from koyjabo.base.network.client_address import derived_visitor
 from koyjabo.base.network.crawlers import is_bot
 from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.web.current import current
@@ -42,7 +42,7 @@ PURPOSES = ("Sec-Purpose", "Purpose", "X-Moz")
     "Count a visit without a script",
     {
         200: Image("a GIF with one transparent pixel"),
-        429: "too many from this address or visitor; nothing was counted; see Retry-After",
+        429: "too many from this address; nothing was counted; see Retry-After",
         503: "the visit could not be committed and was not counted; see Retry-After",
     },
     query={"page": "path of the page that shows the image"},
@@ -67,7 +67,7 @@ def _count_pixel() -> None:
         return
     visit = services[Anonymity].visit(
         NewVisit(
-            visitor_id=f"{neighbourhood(address or '')}\n{user_agent}",
+            visitor_id=derived_visitor(request.environ),
             visit_id=None,
             place=services[LocationFinder].locate(address, has_city=False),
             at_ms=services.clock.now_ms(),
@@ -81,5 +81,4 @@ def _count_pixel() -> None:
             campaign=campaigns.of_page(page),
         )
     )
-    context.count_visitor("visits", visit.visitor_id)
     registered(context, visit)

@@ -74,6 +74,7 @@ def other_rows(result: BatchPlan) -> dict[str, list[Any]]:
         "hours": _sums(result.hours)[1:],
         "counters": [result.snapshot[scope] for scope in result.touched if scope != SITE],
         "milestones": result.milestones,
+        "views": result.views,
         **dict(zip(POSTGRES_WRITE_PEOPLE, result.people.tables(), strict=True)),
     }
     return {name: rows for name, rows in tables.items() if rows}

@@ -53,6 +53,7 @@ class NewVisit(NamedTuple):
     network: str | None = None  # who owns the address, as one of `address_owners.NETWORKS`
     own: bool = False  # by an operator of this server
     is_public: bool = False  # anyone could have sent it, so communities that are not open only count it for members
+    continues: bool = False  # a later page of a visitor without an id, so a page view if there is a visit
 
 
 class CounterSnapshot(NamedTuple):
@@ -74,8 +75,9 @@ class Receipt(NamedTuple):
     """Confirms that a visit is on disk."""
 
     ordinal: int
-    duplicate: bool  # a retry of a visit that was already counted, under the same ordinal
+    duplicate: bool  # a retry of a visit that was already counted, under the same ordinal; or a page view
     snapshot: CounterSnapshot  # the site, as of the commit
     own: CounterSnapshot  # the visit's own scope, as of the commit; same as `snapshot` for a visit to the site
     # The visit's number among the site's visits on its day; None for visits from before these numbers existed.
     day_number: int | None
+    is_view: bool = False  # a page view of an earlier visit; it has no number, so its ordinal is 0

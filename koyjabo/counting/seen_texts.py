@@ -18,6 +18,9 @@ TEXT_SIZES = {"page": VALUE_BYTES, "referrer": 2 * VALUE_BYTES, "user_agent": VA
 WITHOUT_TEXTS: dict[str, Any] = dict.fromkeys(TEXT_SIZES)
 _texts = reader(NewVisit._fields, list(TEXT_SIZES))
 
+VIEW_BYTES = 1_000
+"""Size of a page view's row, whose page is stored again, bytes."""
+
 MAX_BYTES_PER_BYTE = 9
 """Maximum size of the rows for each byte of a text, bytes."""
 
@@ -45,7 +48,7 @@ class SeenTexts:
         day = int(time.time() // DAY_S)
         if day != self._day or len(self._hashes) > MAX_SEEN_TEXTS:
             self._hashes, self._day = set(), day
-        scope, new = visit.scope, 0
+        scope, new = visit.scope, VIEW_BYTES if visit.continues else 0
         for text, bytes_ in zip(_texts(visit), TEXT_SIZES.values(), strict=True):
             if text and hash((scope, text)) not in self._hashes:
                 new += bytes_ + MAX_BYTES_PER_BYTE * len(text.encode())

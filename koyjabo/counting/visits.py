@@ -62,6 +62,7 @@ class Visits:
         self._ledger = open_ledger(self._committed)
         self._ignores_bots = ignores_bots
         self._followers: list[Callable[[LiveStats], object]] = []
+        self._view_followers: list[Callable[[], object]] = []
         self._on_visit = on_visit
         self._active_visitors = active_visitors
         self._communities: WeakValueDictionary[Scope, LiveStats] = WeakValueDictionary()  # the scopes in use
@@ -71,16 +72,23 @@ class Visits:
         """Call `follower` with the numbers of each scope that this worker changes, before any response has them."""
         self._followers.append(follower)
 
+    def follow_views(self, follower: Callable[[], object]) -> None:
+        """Call `follower` when this worker has recorded page views with visits, before any response."""
+        self._view_followers.append(follower)
+
     def register(self, visit: NewVisit, limits: StorageLimits | None = None) -> Receipt | None:
         """Count a visit durably and return its receipt (specification: Register a visit).
 
-        A retry returns the first receipt, marked `duplicate`. With `limits`, the visit's texts are left out if its
-        sender may store no more. Returns None for an ignored crawler, which is neither counted nor active. Raises
-        LedgerUnavailable if no commit was confirmed, and UnknownCommunity for an unknown scope.
+        A retry returns the first receipt, marked `duplicate`. The receipt of a page view has no number. With `limits`,
+        the visit's texts are left out if its sender may store no more. Returns None for an ignored crawler, which is
+        neither counted nor active. Raises LedgerUnavailable if no commit was confirmed, and UnknownCommunity for an
+        unknown scope.
         """
         if self._is_ignored(visit):
             return None
         receipt = self._ledger.append(self.texts.within(visit, limits) if limits else visit)
+        if receipt.is_view:
+            return receipt
         log.debug(VISIT_REGISTERED, receipt.ordinal, receipt.duplicate, receipt.own.scope, receipt.own.revision)
         return receipt
 
@@ -188,6 +196,9 @@ class Visits:
         self.site.update(visits[-1][1].snapshot)
         self._notice_epoch()
         self._announce(self.site)
+        if any(receipt.is_view for _, receipt in visits):
+            for follower in self._view_followers:
+                follower()
         for snapshot in changed.values():
             live_stats = self._numbers_of(snapshot)
             live_stats.update(snapshot)

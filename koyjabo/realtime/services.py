@@ -74,7 +74,9 @@ def build(base: Base) -> RealtimeServices:
     rooms.open(STATS_ROOM, SiteRoom(visits, milestone_news(base, site), interval_s))
     panel, push = PanelRoom(visits, base.clock), SitePush(rooms, visits)
     visits.follow(push.stats_changed)
-    return RealtimeServices(fanout, rooms, panel, push, broadcaster, base.cluster.bus, [])
+    services = RealtimeServices(fanout, rooms, panel, push, broadcaster, base.cluster.bus, [])
+    visits.follow_views(services.events_recorded)
+    return services
 
 
 def milestone_news(base: Base, live_stats: LiveStats) -> MilestoneNews:

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from demo.people import one_of
-from koyjabo.columns.events.new_event import PAGEVIEW
+from koyjabo.counting.models import PAGEVIEW
 
 WORKDAY = (6, 4, 3, 2, 3, 8, 24, 50, 94, 100, 64, 46, 48, 50, 46, 52, 70, 104, 112, 98, 70, 48, 30, 14)
 WEEKEND = (9, 6, 3, 2, 2, 4, 8, 14, 22, 30, 36, 40, 24, 28, 36, 40, 46, 50, 52, 48, 42, 34, 24, 14)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, NamedTuple
 
+from koyjabo.base.core.sanitize import truncate
 from . import origins
 from .embedded_ipv4 import ipv4_in
 
@@ -138,6 +139,18 @@ def neighbourhood(address: str) -> str:
     if isinstance(ip, IPv6Address):
         return str(ipv4_in(ip) or int(ip) >> 64)
     return address
+
+
+def derived_visitor(environ: Mapping[str, Any]) -> str:
+    """A visitor without an id: a browser behind an address, as seen by one origin, so that no other site's pages can
+    find out that the browser has been there. It is no valid id, and is only stored as a hash of the day.
+    """
+    address, browser = neighbourhood(environ.get("REMOTE_ADDR") or ""), environ.get("HTTP_USER_AGENT", "")
+    return "\n".join((address, truncate(browser), truncate(environ.get("HTTP_ORIGIN", ""))))
+
+
+def is_derived(visitor_id: str) -> bool:
+    return "\n" in visitor_id
 
 
 class Level(NamedTuple):

@@ -9,10 +9,10 @@ from typing import Any
 
 from koyjabo.base.database.json_rows import postgres_insert
 from koyjabo.base.database.postgres import PostgresConnection, limits
+from koyjabo.counting.continued_visits import EVENTS_LOCK, newest_visit
 from koyjabo.counting.models import Event
 from koyjabo.counting.writer_postgres import Planned, PostgresWriter, are_stored, stored_query
 from .event_plan import EVENT_COLUMNS, KnownEvents, keys, plan, visitors
-from .event_queries import EVENTS_LOCK, newest_visit
 from .new_event import NewEvents, Recorded
 
 POSTGRES_LOOK_UP = f"""

@@ -3,11 +3,11 @@
 import json
 
 from koyjabo.base.database.json_rows import sqlite_insert
+from koyjabo.counting.continued_visits import newest_visit
 from koyjabo.counting.daily_people_sqlite import Execute
 from koyjabo.counting.models import Event
 from koyjabo.counting.writer_sqlite import SqliteWriter
 from .event_plan import EVENT_COLUMNS, EventPlan, KnownEvents, keys, plan, visitors
-from .event_queries import newest_visit
 from .new_event import NewEvents, Recorded
 
 SQLITE_LOOK_UP = f"""

@@ -28,8 +28,6 @@ JSON_BYTES = 6
 USE_BYTES = 300
 """Bytes of texts that count as one use of the limits per minute."""
 
-PAGEVIEW = "pageview"
-
 EventKey = tuple[str, str]
 """(visitor_id, event_id). A retry has the same key as its event."""
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from koyjabo.columns.blocks.rows import Rows
 from koyjabo.columns.dimensions.dimensions import EVENT_DIMENSION, VIEWED_PAGE, Value, property_of
-from koyjabo.columns.events.new_event import PAGEVIEW
 from koyjabo.columns.query.groups import VALUE
 from koyjabo.columns.query.periods import DAY, MINUTE
+from koyjabo.counting.models import PAGEVIEW
 from .row_names import minutes_of
 
 

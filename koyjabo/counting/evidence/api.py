@@ -6,25 +6,20 @@ from pydantic import Field
 
 from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.counting.anonymity import Anonymity
-from koyjabo.counting.schemas.requests import VISIT_REFUSALS
+from koyjabo.counting.schemas.requests import VISIT_REFUSALS, VisitorBody
 from koyjabo.counting.visits import Visits
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.fast_path.fast_path import fast_path
 from koyjabo.web.fast_path.request_context import RequestContext
 from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.openapi.describe import describe
-from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, Body
-from koyjabo.web.schemas.fields import Flag, OptionalFlag, VisitId, VisitorId
+from koyjabo.web.schemas.fields import Flag, VisitId
 from .attendance_writer import AttendanceWriter
 
 bp = api_blueprint("evidence")
 
 
-class HeartbeatBody(Body):
-    media = FROM_ANY_PAGE
-
-    visitorId: VisitorId
-    anonymous: OptionalFlag = Field(False, description="the visit was registered as anonymous")
+class HeartbeatBody(VisitorBody):
     visible: Flag = Field(True, description="the page is visible")
     visitId: VisitId = Field(None, description="the visit that the time belongs to; default: the visitor's latest")
     acted: Flag = Field(False, description="there was pointer, wheel, touch or keyboard input")

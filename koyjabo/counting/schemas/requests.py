@@ -1,19 +1,23 @@
 """Request bodies about visits."""
 
+import secrets
 from ipaddress import ip_address
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import VISITOR_ID
 from koyjabo.base.core.urls import referrer_path, sent_page
 from koyjabo.base.network import accept_language, campaigns
+from koyjabo.base.network.client_address import derived_visitor, is_derived
 from koyjabo.base.network.crawlers import is_bot
 from koyjabo.counting.records import NewVisit
 from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, MAX_LIST_BODY_BYTES, Body, sentence
 from koyjabo.web.schemas.fields import Address, Milliseconds, Moment, OptionalFlag, Text, VisitId, VisitorId, Waited
-from koyjabo.web.schemas.validators import refuse, text, visit_id
+from koyjabo.web.schemas.validators import pattern, refuse, text, visit_id, visitor_id
 
 VISIT_REFUSALS = {
     400: "a field is not valid; nothing was counted",
@@ -35,18 +39,48 @@ MAX_SENT_VISITS = 500
 NOT_A_LIST = f"must be a list of at most {MAX_SENT_VISITS} visits"
 
 
+NO_ID = object()
+"""The value of a missing `visitorId` during validation."""
+
+
+def _visitor_id(value: Any, info: ValidationInfo) -> str:
+    if value is not NO_ID:
+        return visitor_id(value)
+    if not info.data.get("anonymous"):
+        raise refuse(N_("is required"))
+    return ""
+
+
+class VisitorBody(Body):
+    """What a page sends about its visitor. An anonymous one needs no id: it is derived from the request then."""
+
+    media = FROM_ANY_PAGE
+
+    anonymous: OptionalFlag = Field(False, description=ANONYMOUS_TEXT)
+    visitorId: Annotated[str, BeforeValidator(_visitor_id), WithJsonSchema(pattern(VISITOR_ID))] = Field(
+        default_factory=lambda: NO_ID,
+        validate_default=True,
+        description="required unless `anonymous` is true; without it, the visitor is a browser behind an address for a "
+        "day, as seen by the page's origin",
+        examples=["visitor_1702757318000_a1b2c3d4e"],
+    )
+
+    @classmethod
+    def read(cls, data: bytes, environ: dict[str, Any]) -> Self:
+        body = super().read(data, environ)
+        body.visitorId = body.visitorId or derived_visitor(environ)
+        return body
+
+
 class ForgetBody(Body):
     media = FROM_ANY_PAGE
 
     visitorId: VisitorId
 
 
-class NewVisitBody(Body):
-    """A visit, as a page sends it when it opens. Only `visitorId` is required."""
+class NewVisitBody(VisitorBody):
+    """A visit, as a page sends it when it opens. Only `visitorId` is required, or `anonymous`."""
 
-    media = FROM_ANY_PAGE
-
-    visitorId: VisitorId = Field(examples=["visitor_1702757318000_a1b2c3d4e"])
     timestamp: Milliseconds = Field(
         None, description="ms since 1970 by the client's clock; also as a string of digits", examples=[1702757318000]
     )
@@ -67,7 +101,11 @@ class NewVisitBody(Body):
         description="the opened page, stored as its path; the utm_ parameters of its query are the visit's campaign",
         examples=["/history?utm_source=newsletter"],
     )
-    anonymous: OptionalFlag = Field(False, description=ANONYMOUS_TEXT)
+    continues: OptionalFlag = Field(
+        False,
+        description="the page was reached from a page of its own origin, reloaded or restored: without a visitorId, it "
+        "is a page view of the visitor's newest visit if that has had a page in the last 30 minutes",
+    )
     webdriver: OnlyTrue = Field(False, description="`navigator.webdriver`; any value other than true is ignored")
 
     @classmethod
@@ -75,6 +113,9 @@ class NewVisitBody(Body):
         body = super().read(data, environ)
         if body.visitId is None and "HTTP_IDEMPOTENCY_KEY" in environ:
             body.visitId = _idempotency_key(environ["HTTP_IDEMPOTENCY_KEY"])
+        body.continues = body.continues and is_derived(body.visitorId)
+        if body.continues and body.visitId is None:
+            body.visitId = secrets.token_urlsafe(9)
         if not body.userAgent:
             body.userAgent = text(environ.get("HTTP_USER_AGENT"))
         return body
@@ -94,6 +135,7 @@ class NewVisitBody(Body):
             is_bot=is_crawler,
             automated=is_crawler or self.webdriver,
             campaign=campaigns.of_page(self.page),
+            continues=self.continues,
             **known,
         )
 

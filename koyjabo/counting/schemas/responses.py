@@ -51,7 +51,9 @@ class VisitResponse(BaseModel):
 
 class RegisteredResponse(BaseModel):
     success: bool
-    visit: VisitResponse | None = Field(description="null for a declared crawler if BOT_POLICY is ignore (not counted)")
+    visit: VisitResponse | None = Field(
+        description="null for a page view (`continues`), and for a crawler that is not counted (BOT_POLICY)"
+    )
     stats: StatsResponse
 
 
@@ -62,7 +64,7 @@ def stats_or_304(environ: dict[str, Any], stats: WrittenStats) -> PlainResponse:
 
 def registered_response(receipt: Receipt | None, own_numbers: OwnNumbers, stats: Stats) -> PlainResponse:
     visit = "null"
-    if receipt is not None:
+    if receipt is not None and not receipt.is_view:
         duplicate = "true" if receipt.duplicate else "false"
         today = "null" if receipt.day_number is None else receipt.day_number
         share = own_numbers.path(receipt.ordinal, receipt.snapshot.epoch)

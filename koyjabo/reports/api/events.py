@@ -26,7 +26,7 @@ from koyjabo.columns.events.new_event import (
     size_of,
 )
 from koyjabo.counting.anonymity import Anonymity
-from koyjabo.counting.schemas.requests import ANONYMOUS_TEXT
+from koyjabo.counting.schemas.requests import VisitorBody
 from koyjabo.counting.visits import Visits
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.fast_path.fast_path import fast_path, waits_fairly
@@ -34,8 +34,7 @@ from koyjabo.web.fast_path.request_context import RequestContext
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import JSON_CONTENT, PlainResponse
 from koyjabo.web.openapi.describe import describe
-from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, Body
-from koyjabo.web.schemas.fields import Milliseconds, OptionalFlag, VisitorId
+from koyjabo.web.schemas.fields import Milliseconds
 from koyjabo.web.schemas.validators import pattern, refuse, text, visit_id
 
 bp = api_blueprint("events")
@@ -148,16 +147,12 @@ class EventBody(BaseModel):
     at: Milliseconds = Field(None, description="ms since 1970 by the client's clock")
 
 
-class EventsBody(Body):
+class EventsBody(VisitorBody):
     """Events of one visitor."""
 
-    media = FROM_ANY_PAGE
-
-    visitorId: VisitorId = Field(examples=["visitor_1702757318000_a1b2c3d4e"])
     events: Annotated[list[Annotated[EventBody, BeforeValidator(_is_object)]], BeforeValidator(_events)] = Field(
         min_length=1, max_length=MAX_EVENTS
     )
-    anonymous: OptionalFlag = Field(False, description=ANONYMOUS_TEXT)
 
     def as_events(self, at_ms: int) -> list[NewEvent]:
         return [

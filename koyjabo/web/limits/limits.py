@@ -146,8 +146,10 @@ class RateLimits:
 
     def count_visitor(self, kind: str, environ: Environment, usage: Usage, visitor_id: str, uses: int = 1) -> None:
         """Count uses by a visitor at its address, so that other people who know the `visitorId` cannot use up the
-        visitor's limit.
+        visitor's limit. A derived visitor may be many people, so only the address's limits apply to it.
         """
+        if client_address.is_derived(visitor_id):
+            return
         address = client_address.limit_key(environ) if usage.address is None else usage.address
         rate = self._of_visitor[kind]
         if address and rate is not None:
@@ -155,7 +157,7 @@ class RateLimits:
 
     def uncount_visitor(self, kind: str, environ: Environment, visitor_id: str, uses: int = 1) -> None:
         rate = self._of_visitor[kind]
-        if rate is not None:
+        if rate is not None and not client_address.is_derived(visitor_id):
             rate.undo(visitor_id, client_address.limit_key(environ), uses=uses)
 
     def count_account(self, kind: str, usage: Usage, account: str) -> None:
