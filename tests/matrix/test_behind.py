@@ -83,6 +83,7 @@ def while_serving(cell: Cell, behind: Behind, server: Server) -> None:
         assert server.get("/healthz").ok
     else:
         assert_counts(cell, behind, server)
+    behind.age()
     assert_quiet(cell, server, rest)
     behind.mend()
 
