@@ -62,7 +62,6 @@ BEHIND = Table(
         (ANY, PASSWORD): "a resolver has no password",
     },
     loud={
-        ("*SMTP*", ANY): "emails may wait for a day, and visitors need none: *Server* warns after 15 minutes",
         ("Sentinel", ANY): "the known master is used until a Sentinel names another one",
     },
     says={

@@ -19,6 +19,7 @@ from support.programs.processes import wait_until
 from support.servers.mailbox import PUBLIC_URL, Mailbox
 from support.servers.server import Server
 
+from koyjabo.people.mail_server.mail_warnings import LATE_MAIL_MS
 from matrix.behind import ANOTHER, CERTIFICATE, FULL, GONE, PASSWORD, READ_ONLY, REFUSES
 from matrix.table import Cell
 
@@ -56,6 +57,9 @@ class Behind:
 
     def use(self, server: Server) -> None:
         """Make the server use it."""
+
+    def age(self) -> None:
+        """Let what has waited since the distortion be old enough for a warning."""
 
     def assert_recovered(self, server: Server) -> None: ...
 
@@ -245,6 +249,9 @@ class OnSmtp(ByLine):
 
     def use(self, server: Server) -> None:
         self.people.append(Member(server).email)
+
+    def age(self) -> None:
+        self.database.rows(f"UPDATE outbox SET created_ms = created_ms - {LATE_MAIL_MS}")
 
     def assert_recovered(self, server: Server) -> None:
         """All emails have arrived. Those that wait are tried again now."""

@@ -74,6 +74,7 @@ TIME = Table(
     codes                        r r r m m m m m r r m
     proofs                       r r r m m m m m m r m
     links, keys                  r m r m m m m m m r m
+    server at rest               - - - - c c c c - - c
     """,
     says={
         ("tokens", "* behind"): "invalid_token",
@@ -95,6 +96,7 @@ TIME = Table(
         ("proofs", "hour behind"): "a clock that was set back must not lengthen a proof",
         ("emails", ANY): "what waits is sent at the latest after the longest pause, once the clock is right again",
         (ANY, "year behind"): "the clock is in doubt, so the time goes on from the newest visit",
+        **{("server at rest", how): "its clock is wrong" for how in ("hour *", "year *", "standing *", "step *")},
         **{(name, "hour behind"): "they end by the clock, which is behind" for name in ("links", "keys")},
     },
     is_quick_in_each_row=True,

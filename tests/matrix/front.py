@@ -13,6 +13,9 @@ PROXIES = ("nginx", "Caddy", "Apache", "HAProxy")
 TLS, TWO, BELOW = " with TLS", " before nginx", " below a path"
 CACHES = ("caching nginx", "Varnish", "Varnish alone")
 
+LASTING = ("plain socket", "Socket.IO by socket", "Socket.IO by polling", "stream", "restart of the proxy")
+"""Surfaces that end with a quiet server, because their clients stay or return. Others end with a response."""
+
 FRONT = Table(
     name="front",
     test="matrix/test_front.py::test_a_surface_works_through_a_proxy_as_its_cell_says",

@@ -98,8 +98,17 @@ PostgreSQL: a right on a table includes its sequences
     GRANT, Notes | logins work, and visits of communities count | refused
     base/database/test_sequences.py::test_a_role_that_may_not_use_sequences_is_refused_with_the_grants_it_needs
 PostgreSQL: a role keeps its rights
-    REVOKE | a failed request gets 503 and is not counted | waits
-    base/database/test_sequences.py::test_a_right_that_a_role_lost_while_serving_is_an_outage_and_no_error_of_the_program
+    REVOKE | a failed request gets 503, and the log and `/readyz` name the GRANT | said
+    base/database/test_sequences.py::test_a_right_that_a_role_lost_while_serving_is_an_outage_that_names_the_grant
+PostgreSQL: the schema of our tables may be used
+    Schemas and Privileges, ALTER SCHEMA | a failed request gets 503; the log is quiet | said
+    parts: USAGE of the schema / while serving
+PostgreSQL: a connection that is open is not closed because of a right
+    GRANT, CONNECT | visits are refused, not lost, and count again | waits
+    parts: CONNECT / while serving
+Redis: who may run a command may run it on our keys and channels
+    ACL, key permissions, Pub/Sub channels | visits are counted and shown; the log is quiet | said
+    parts: keys / while serving
 PgBouncer: a client of a transaction pool finds no state of another one
     Features, transaction pooling | a pooled connection keeps nothing of ours | holds anyway
     base/database/test_pgbouncer.py::test_the_connections_of_a_pool_keep_no_setting_and_no_lock_of_a_client
@@ -213,7 +222,7 @@ Redis: a server that replies accepts writes
     base/cluster/test_redis_workers.py::test_a_redis_that_refuses_a_write_is_named_once_and_returns_only_after_it_writes
 Redis: a master has enough replicas for a write
     Replication, min-replicas-to-write | workers share who is present; the log is quiet | said
-    base/cluster/test_redis_workers.py::test_a_redis_that_refuses_a_write_is_named_once_and_returns_only_after_it_writes
+    parts: replicas / while serving
 Sentinel: one of the Sentinels responds
     Sentinel client spec, Redis service discovery | the known master is used; the log is quiet | holds anyway
     behind: Sentinel / silent

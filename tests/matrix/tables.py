@@ -1,4 +1,4 @@
-"""The ten tables: of the product, and of the machine that the tests run on."""
+"""The eleven tables: of the product, and of the machine that the tests run on."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from matrix.clocks import TIME
 from matrix.front import FRONT
 from matrix.instead import INSTEAD
 from matrix.machine import MACHINE
+from matrix.parts import PARTS
 from matrix.settings import SETTINGS
 from matrix.table import Table
 from matrix.versions import VERSIONS
 
 TABLES: tuple[Table, ...] = (
-    *(browser.TABLE, element.TABLE, SETTINGS, BEHIND, FRONT, INSTEAD, VERSIONS, TIME, CLIENTS),
+    *(browser.TABLE, element.TABLE, SETTINGS, BEHIND, PARTS, FRONT, INSTEAD, VERSIONS, TIME, CLIENTS),
     MACHINE,
 )

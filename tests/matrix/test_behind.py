@@ -16,6 +16,8 @@ from support.servers.server import START_S, Server
 from matrix.behind import BEHIND, MOMENTS, START
 from matrix.behind_faults import Behind, BySentinel, OnPostgres, OnRedis, OnSmtp
 from matrix.behind_files import MovedClock, OnDisk, WithCities
+from matrix.part_faults import REDIS_PARTS, RIGHTS, PartOfBackups, PartOfPostgres, PartOfRedis
+from matrix.parts import PARTS
 from matrix.quiet import REST_S, assert_quiet, cores
 from matrix.table import Cell
 
@@ -23,6 +25,12 @@ SERVICES = (OnPostgres, OnPostgres, OnPostgres, OnRedis, BySentinel, OnSmtp, OnS
 KINDS = (*SERVICES, OnDisk, OnPostgres, OnRedis, OnSmtp, WithCities, MovedClock)
 KIND_OF = dict(zip(BEHIND.surfaces, KINDS, strict=True))
 """Classes by surface, in the order of the table."""
+
+PART_OF = {
+    **dict.fromkeys(RIGHTS, PartOfPostgres),
+    **dict.fromkeys(REDIS_PARTS, PartOfRedis),
+    "folder of backups": PartOfBackups,
+}
 
 RECOVERY_S = 30
 """How soon after the end of a cause visits count again."""
@@ -33,11 +41,21 @@ LEAVES_WITHIN_S = 10 + SLACK_MS / 1000  # the promise, and time on a busy machin
 @pytest.mark.filterwarnings("ignore:Requiring AUTH")
 @pytest.mark.parametrize("cell", BEHIND.parameters())
 def test_a_failure_behind_the_server_has_the_outcome_of_its_cell(cell, tmp_path, postgres, new_server):
+    play(cell, KIND_OF[cell.surface], tmp_path, postgres, new_server)
+
+
+@pytest.mark.parametrize("cell", PARTS.parameters())
+def test_a_part_that_is_refused_has_the_outcome_of_its_cell(cell, tmp_path, postgres, new_server):
+    play(cell, PART_OF[cell.surface], tmp_path, postgres, new_server)
+
+
+def play(cell: Cell, kind: type[Behind], tmp_path, postgres, new_server) -> None:
+    moment = cell.place or cell.distortion
     with ExitStack() as stack:
-        behind: Behind = KIND_OF[cell.surface](cell, tmp_path, stack, postgres)
+        behind = kind(cell, tmp_path, stack, postgres)
         server = new_server(behind.database, **behind.settings)
         server.program = behind.program
-        if cell.surface in ("clock", "disk") or cell.place != START:  # what a server remembers is compared
+        if cell.surface in ("clock", "disk") or moment != START:  # what a server remembers is compared
             server.start()
             behind.use(server)
             behind.remember()
@@ -45,7 +63,7 @@ def test_a_failure_behind_the_server_has_the_outcome_of_its_cell(cell, tmp_path,
         else:
             behind.database.begin()
             behind.remember()
-        (at_the_start, while_serving, while_stopping)[MOMENTS.index(cell.place)](cell, behind, server)
+        (at_the_start, while_serving, while_stopping)[MOMENTS.index(moment)](cell, behind, server)
         wait_until(lambda: server.post_visit("karim", "after").ok, "visits count again", RECOVERY_S)
         behind.assert_recovered(server)
         assert_whole(server)
@@ -83,6 +101,7 @@ def while_serving(cell: Cell, behind: Behind, server: Server) -> None:
         assert server.get("/healthz").ok
     else:
         assert_counts(cell, behind, server)
+    behind.age()
     assert_quiet(cell, server, rest)
     behind.mend()
 

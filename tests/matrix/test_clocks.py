@@ -5,21 +5,27 @@ The clock is the site's. Tokens of other systems are read by the machine's clock
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import jwt
 import pyotp
 import pytest
 from support.application.site import SECRET, Site, Time
+from support.databases.database import SqliteDatabase
+from support.faults.shared_numbers import SharedNumber
 from support.people.accounts import PASSWORD, bare, bearer, new_admin, sign_up
 from support.people.admins import panel
 from support.people.api_keys import PATH as KEYS, call, key
 from support.people.page_readers import Reader
 from support.people.share_links import share, shared
 from support.people.two_step import STEP_S, log_in_with, turn_on
+from support.servers.changed_server import ChangedServer
+from support.servers.server import Server
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.link_tokens import PASSWORD_RESET
@@ -36,7 +42,9 @@ from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.clock.clock_answers import ClockAnswers
 from koyjabo.upkeep.retention.nightly import Nightly
 from koyjabo.upkeep.retention.retention import Retention
-from matrix.clocks import DISTORTIONS, TIME, VALID_MIN, Distortion
+from matrix.clocks import DISTORTIONS, PASSED_MIN, TIME, VALID_MIN
+from matrix.quiet import REST_S, assert_quiet, cores
+from matrix.table import Cell
 
 RETENTION_DAYS, BACKUP_AT = 30, (3, 30)
 STEP_MIN, STEPS = 15, 100  # a day and an hour, with a tick every quarter of an hour
@@ -46,6 +54,9 @@ SETTINGS = {
     **{"AUTH_SHARED_SECRET": OTHER_SECRET, "AUTH_REQUIRED_CLAIMS": "none", "RETENTION_DAYS": str(RETENTION_DAYS)},
     **{"SMTP_URL": "smtp://127.0.0.1:9?from=a@b.example", "PUBLIC_URL": "https://live.example.com"},
 }
+NO_RELEASE = {"koyjabo.base.core.clock.RELEASE_MS": 0}
+ODD_AFTER_S = 5
+"""How soon the server at rest meets what is odd in the calendar, s."""
 KEY_BODY = {"name": "Grafana", "scopes": ["reports:read"]}
 
 
@@ -57,8 +68,12 @@ class InPlace(ThreadRuntime):
 class Scene:
     """A site whose clock is right, until `distort`. Surfaces are methods. They return a refusal's code, or `waits`."""
 
-    def __init__(self, distortion: Distortion, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.distortion, self.site, self.monkeypatch = distortion, site, monkeypatch
+    folder: Path
+    new_server: Callable[..., Server]
+
+    def __init__(self, cell: Cell, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.cell, self.distortion = cell, DISTORTIONS[cell.distortion]
+        self.site, self.monkeypatch = site, monkeypatch
         self.tick()
 
     def distort(self) -> None:
@@ -89,6 +104,24 @@ class Scene:
         is_right = self.site.services[ClockWatch].reading.verdict == RIGHT_CLOCK
         at_ms = self.site.time.ms if is_right else self.began_ms + self.passed_ms
         return datetime.fromtimestamp(at_ms / 1000, self.site.services.clock.zone)
+
+    def server_at_rest(self) -> None:
+        """A server serves while the minutes pass. The last ones pass while it has to be quiet."""
+        numbers = {name: SharedNumber(self.folder / name) for name in ("CLOCK", "ELAPSED")}
+        database = SqliteDatabase.migrated(self.folder / "koyjabo.db")
+        settings = {name: number.path for name, number in numbers.items()} | {"CHANGES": json.dumps(NO_RELEASE)}
+        server = self.new_server(database, TIMEZONE=self.distortion.zone, STARTING_TOTAL=0, **settings)
+        server.program = ChangedServer.program
+        numbers["CLOCK"].set(self.site.time.ms - time.time_ns() // 1_000_000)
+        server.start().register("ayesha")
+        rest = 0 if self.cell.is_quick else cores(server, REST_S)
+        passed_ms = PASSED_MIN * 30_000 - ODD_AFTER_S * 1000
+        for number in numbers.values():
+            number.set(number.get() + passed_ms)
+        server.register("babul")
+        if not self.cell.is_quick:
+            assert_quiet(self.cell, server, rest)
+        assert server.register("babul").ordinal == server.stats().total == 3
 
     def registering(self) -> None:
         first = self.site.register("ayesha", visitId="1")
@@ -255,11 +288,13 @@ def code_of(answer) -> str:
 
 
 @pytest.mark.parametrize("cell", TIME.parameters())
-def test_work_by_an_odd_clock_has_the_outcome_of_its_row(cell, sqlite_database, tmp_path, monkeypatch):
+def test_work_by_an_odd_clock_has_the_outcome_of_its_row(cell, sqlite_database, tmp_path, monkeypatch, new_server):
     distortion = DISTORTIONS[cell.distortion]
     settings = SETTINGS | {"TIMEZONE": distortion.zone, "BACKUP_DIR": str(tmp_path)}
     with Site(sqlite_database.url, Time.at(distortion.begins), **settings) as site:
-        outcome = getattr(Scene(distortion, site, monkeypatch), cell.method)()
+        scene = Scene(cell, site, monkeypatch)
+        scene.folder, scene.new_server = tmp_path, new_server
+        outcome = getattr(scene, cell.method)()
         assert (outcome or "") == {"refused": cell.says, "waits": "waits"}.get(cell.outcome, "")
         assert site.recount() == []
         assert site.stats()["totalVisits"] == site.rows("SELECT count(*) FROM visits")[0][0]

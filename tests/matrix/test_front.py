@@ -33,8 +33,9 @@ from support.servers.proxies import (
 )
 from support.servers.server import Server
 
-from matrix.front import BELOW, CACHES, FRONT, PROXIES, TLS, TWO
+from matrix.front import BELOW, CACHES, FRONT, LASTING, PROXIES, TLS, TWO
 from matrix.proxies import BuiltinVarnish, CachingNginx, CaddyBelowPath, Haproxy, NginxBelowPath, Varnish
+from matrix.quiet import REST_S, assert_quiet, cores
 from matrix.table import Cell
 
 KINDS = {"nginx": Nginx, "Caddy": Caddy, "Apache": Apache, "HAProxy": Haproxy}
@@ -199,6 +200,9 @@ class Front(Caller):
         self.plain_socket(cell)
 
 
+rest_of = cache(lambda server: cores(server, REST_S))
+
+
 @pytest.fixture(scope="module")
 def front_of(tmp_path_factory, module_servers, module_sqlite_database) -> Iterator[Callable[[str], Front]]:
     """The front of a column of the table, which is started when a cell first needs it."""
@@ -228,8 +232,12 @@ def test_a_surface_works_through_a_proxy_as_its_cell_says(cell, front_of, monkey
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)  # the client of Socket.IO would verify certificates again
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
     front = front_of(cell.distortion)
+    ends_quietly = cell.surface in LASTING and not cell.is_quick
+    rest = rest_of(front.server) if ends_quietly else 0
     getattr(front, cell.method)(cell)
     assert front.server.database.rows("SELECT count(*) FROM visits") == [(front.direct.stats().total,)]
+    if ends_quietly:
+        assert_quiet(cell, front.server, rest)
 
 
 def test_each_documented_configuration_is_a_column():

@@ -13,13 +13,15 @@ log = logging.getLogger(__name__)
 
 class Ticker:
     """Runs `calls` one after the other every `interval_s` seconds, in a separate task. The calls may block. Work that
-    runs here does not depend on messages, so a lost message does no lasting harm.
+    runs here does not depend on messages, so a lost message does no lasting harm. An error that a call raises each
+    time is logged once.
     """
 
     def __init__(self, runtime: Runtime, interval_s: float, calls: Sequence[Callable[[], object]]) -> None:
         self._runtime = runtime
         self._interval_s = interval_s
         self._calls = calls
+        self._failing: dict[Callable[[], object], type[Exception]] = {}  # errors in the log, until a call succeeds
         self._running = False
         self._lock = threading.Lock()
 
@@ -40,8 +42,11 @@ class Ticker:
             for call in self._calls:
                 try:
                     call()
-                except Exception:
-                    log.exception("pulse_failed")
+                    self._failing.pop(call, None)
+                except Exception as error:
+                    if self._failing.get(call) is not type(error):
+                        log.exception("pulse_failed")
+                    self._failing[call] = type(error)
             time.sleep(self._interval_s)
 
 

@@ -78,6 +78,11 @@ SELECT_LACKED_SEQUENCES = text("""
 SELECT name FROM unnest(:tables) AS name
 WHERE to_regclass(name) IS NOT NULL AND NOT has_sequence_privilege(pg_get_serial_sequence(name, 'id'), 'USAGE')
 """)
+SELECT_SCHEMA_GRANT = text("""
+SELECT format('GRANT USAGE ON SCHEMA %s TO %I', relnamespace::regnamespace, current_user) FROM pg_class
+WHERE relname = 'alembic_version' AND NOT has_schema_privilege(relnamespace, 'USAGE')
+    AND to_regclass('alembic_version') IS NULL
+""")
 SELECT_GRANTS = text("""
 SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %1$I TO %2$I; '
     'GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA %1$I TO %2$I', current_schema(), current_user)
@@ -220,16 +225,31 @@ def require_tables(session: Session) -> None:
 
 
 def require_rights(session: Session) -> None:
-    """Check that this PostgreSQL role may read, change and number the rows of all tables. Raises UnusableDatabase."""
+    """Check that this PostgreSQL role has all rights it needs. Raises UnusableDatabase."""
+    if lacked := lacked_rights(session):
+        raise _unusable(f"its role lacks {lacked.rights}. As the owner of the tables, run {lacked.grants}")
+
+
+class LackedRights(NamedTuple):
+    rights: str  # such as "USAGE on 4 sequences, such as of events"
+    grants: str  # the statements that grant them
+
+
+def lacked_rights(session: Session) -> LackedRights | None:
+    """The rights to read, change and number rows that this PostgreSQL role lacks, if any."""
+    if session.get_bind().dialect.name == "sqlite":
+        return None
     from .sequences_postgres import numbered_tables
 
+    if grant := session.scalar(SELECT_SCHEMA_GRANT):
+        return LackedRights("USAGE on the schema of its tables", grant)
     tables = session.scalars(SELECT_LACKED_TABLES, {"tables": ["alembic_version", *sorted(db.metadata.tables)]}).all()
     sequences = session.scalars(SELECT_LACKED_SEQUENCES, {"tables": numbered_tables()}).all()
     lacked = [f"SELECT, INSERT, UPDATE or DELETE on {len(tables)} tables, such as {tables[0]}"] if tables else []
     lacked += [f"USAGE on {len(sequences)} sequences, such as of {sequences[0]}"] if sequences else []
-    if lacked:
-        grants = session.scalar(SELECT_GRANTS)
-        raise _unusable(f"its role lacks {' and '.join(lacked)}. As the owner of the tables, run {grants}")
+    if not lacked:
+        return None
+    return LackedRights(" and ".join(lacked), session.execute(SELECT_GRANTS).scalar_one())
 
 
 def migrate(connection: Connection) -> None:

@@ -65,8 +65,11 @@ UNAVAILABLE_STATES: tuple[type[Exception], ...] = (
     psycopg2.InterfaceError,
     psycopg2.errors.ReadOnlySqlTransaction,
     psycopg2.errors.InsufficientPrivilege,
+    psycopg2.errors.UndefinedTable,
 )
-"""Errors of the database, not of the data. A demoted primary refuses to write, and a right may be revoked."""
+"""Errors of the database, not of the data. A demoted primary refuses to write, and a right may be revoked: without
+USAGE of its schema, a role finds no table.
+"""
 
 TIMELINE_NUMBER = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"
 """The timeline, from the beginning of a WAL file's name. The control file shows a new timeline only some seconds

@@ -50,16 +50,16 @@ PLACEHOLDER_EMAIL = "admin@koyjabo.example"
 USED_UP_LEVELS = {"server": logging.ERROR, "network": logging.WARNING, "account": logging.WARNING}
 """Log levels for used-up budgets. Only the server's budget affects everyone, so metrics count it as an error."""
 
-OUTBOX_POLL_S = 2.0
-"""Interval between calls to `tick`, s."""
+OUTBOX_POLL_S, WAITING_POLL_S = 2.0, 10.0
+"""Intervals between calls to `tick`, and to `refresh`, s."""
 
 TEST_MAIL_LIMIT_S = 40.0
 """Time limit for a test email, s. A person is waiting for the result."""
 
 
 class MailOutbox:
-    """The outbox. Call `tick` every OUTBOX_POLL_S. Without SMTP_URL or `has_server`, nothing is stored or sent, and
-    `email` returns None.
+    """The outbox. Call `tick` every OUTBOX_POLL_S, and `refresh` every WAITING_POLL_S. Without SMTP_URL or
+    `has_server`, nothing is stored or sent, and `email` returns None.
 
     Limits how many emails a day go to strangers, that is, to unconfirmed addresses, for instance in invitations and
     signups. A flood of such emails would ruin the reputation of the sender's domain, and important emails would no
@@ -78,6 +78,8 @@ class MailOutbox:
         self._sealer = Sealer(settings.secret_key, b"earlier mail servers")
         self._most = settings.rate_limit_mails
         self._prepare: dict[str, Prepare] = {}
+        self.oldest_ms: int | None = None
+        """When the oldest waiting email was stored, as of the last `refresh`."""
         self._task = LeasedTask(database, clock, runtime, MAIL_LEASE, "mail_interrupted", "mail_work_failed")
 
     @property
@@ -207,6 +209,11 @@ class MailOutbox:
     def status(self) -> Status | None:
         """The outbox's state; None if this server sends no emails. Raises LedgerUnavailable."""
         return self._database.read(outbox_queries.status, self._of_server()) if self.is_on else None
+
+    def refresh(self) -> None:
+        """Read how long emails have been waiting."""
+        with suppress(LedgerUnavailable):  # the next call tries again
+            self.oldest_ms = self._database.read(outbox_queries.oldest_waiting_ms) if self.is_on else None
 
     def tick(self) -> None:
         """If an email is due, start sending in a task. Renews the lease while a task is running."""

@@ -212,11 +212,19 @@ def failed(session: Session, letter_id: int, reason: str, done_ms: int | None) -
             _finish(row, done_ms)
 
 
+def oldest_waiting_ms(session: Session) -> int | None:
+    """When the oldest email that waits for the current mail server was stored."""
+    return session.scalar(select(func.min(OutboxMail.created_ms)).where(_waiting()))
+
+
+def _waiting() -> ColumnElement[bool]:
+    return and_(OutboxMail.done_ms.is_(None), OutboxMail.kind.not_in(KINDS_OF_EARLIER_SERVER))
+
+
 def status(session: Session, budget: Charge | None = None) -> Status:
     """The state of the outbox for the current mail server. `budget` is the server's budget."""
-    waiting = and_(OutboxMail.done_ms.is_(None), OutboxMail.kind.not_in(KINDS_OF_EARLIER_SERVER))
-    count, oldest_ms = session.execute(select(func.count(), func.min(OutboxMail.created_ms)).where(waiting)).one()
-    tried = select(OutboxMail.failure).where(waiting, OutboxMail.failure.is_not(None))
+    count = session.scalar(select(func.count()).where(_waiting())) or 0
+    tried = select(OutboxMail.failure).where(_waiting(), OutboxMail.failure.is_not(None))
     last = session.scalar(tried.order_by(OutboxMail.due_ms.desc()).limit(1))
     given_up = select(OutboxMail.kind, OutboxMail.failure, OutboxMail.done_ms)
     failed_test_ms = session.scalar(select(OutboxMail.done_ms).where(OutboxMail.kind == TEST_MAIL))
@@ -224,7 +232,7 @@ def status(session: Session, budget: Charge | None = None) -> Status:
     given_up = given_up.where(OutboxMail.kind.not_in((TEST_MAIL, *KINDS_OF_EARLIER_SERVER)))
     rows = session.execute(given_up.order_by(OutboxMail.done_ms.desc()).limit(MAX_LISTED_FAILURES)).all()
     most = budget.most if budget and is_used_up(session, budget) else None
-    return Status(count, oldest_ms, last, rows, most, failed_test_ms)
+    return Status(count, oldest_waiting_ms(session), last, rows, most, failed_test_ms)
 
 
 def pause_ms(attempts: int) -> int:

@@ -8,6 +8,7 @@ from koyjabo.web.current import current
 
 LATE_MAIL_MS = 900_000
 MAIL_RANK = 4
+LATE_MAILS = "Emails have been waiting for over 15 minutes. The page Server and the log show why."
 MAIL_LINKS = {"mail": PageLink(N_("mail server"), "mail", edits=True)}
 
 
@@ -15,6 +16,15 @@ def warning() -> HealthWarning | None:
     """Raises LedgerUnavailable."""
     status = current()[MailOutbox].status()
     return judge(status, current().clock.system_ms()) if status else None
+
+
+def ready_warning() -> str | None:
+    is_late = _is_late(current()[MailOutbox].oldest_ms, current().clock.system_ms())
+    return LATE_MAILS if is_late else None
+
+
+def _is_late(oldest_ms: int | None, now_ms: int) -> bool:
+    return oldest_ms is not None and now_ms - oldest_ms > LATE_MAIL_MS
 
 
 def judge(mail: Status, now_ms: int) -> HealthWarning | None:
@@ -31,7 +41,7 @@ def judge(mail: Status, now_ms: int) -> HealthWarning | None:
         return HealthWarning(
             "mails", sentence, check_mail, section, {"count": len(mail.failures)}, rank=MAIL_RANK, links=MAIL_LINKS
         )
-    if mail.oldest_ms is not None and now_ms - mail.oldest_ms > LATE_MAIL_MS:
+    if _is_late(mail.oldest_ms, now_ms):
         sentence = N_("Emails waiting: %(count)s, the oldest since %(at)s.")
         return HealthWarning(
             "mails",
@@ -59,3 +69,4 @@ def judge(mail: Status, now_ms: int) -> HealthWarning | None:
 
 
 MAIL_WARNINGS = {"mails": warning}
+MAIL_READY_WARNINGS = {"mails": ready_warning}

@@ -43,7 +43,7 @@ MAX_BACKUP_TRIES = 3
 FAILURE_PAUSE_MS = 3_600_000
 """Pause after a failure before the next attempt, ms."""
 
-FOLDER_READ_S = 30.0
+FOLDER_READ_S = 10.0
 """Interval between calls to `refresh`, s."""
 
 PROCESS_POLL_S = 0.1
@@ -114,6 +114,7 @@ class Backups:
         self._mails = base.services[MailOutbox]
         self._work = DailyWork(base.database, base.clock, base.runtime, BACKUP_WORK, "backup")
         self._folder: FolderState | None = None  # None before it was read
+        self._logged_problem: str | None = None
         self._is_reading = False
         self._is_on_stored = False
         self._is_closing = False
@@ -152,6 +153,7 @@ class Backups:
     def refresh(self) -> None:
         """Read the folder, and from the database what all servers share. Call this every FOLDER_READ_S."""
         if self.is_on:
+            self._log_problem()
             self._read_folder()
             with suppress(LedgerUnavailable):
                 self.failures = self._database.read(backup_record_queries.failure_count)
@@ -286,6 +288,13 @@ class Backups:
         if self.is_on and not self._is_reading:
             self._is_reading = True
             self._runtime.start_thread(self._read)
+
+    def _log_problem(self) -> None:
+        """Log once why no file can be written. The thread that reads the folder must not log."""
+        problem = self._folder.problem if self._folder else None
+        if problem and problem != self._logged_problem:
+            log.error("backup_impossible error=%r", problem)
+        self._logged_problem = problem
 
     def _read(self) -> None:
         try:

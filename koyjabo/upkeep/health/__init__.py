@@ -22,8 +22,6 @@ def register(base: "Base") -> None:
     from .readiness import Readiness
 
     base.services.add(Readiness(base))
-    health = base.services.add(Health(base))
-    base.services[Recounts].follow(health.report)
     if base.settings.database.get_backend_name() == "sqlite":
         base.services.add(DatabaseAdvice(base, ()))
     else:
@@ -32,5 +30,7 @@ def register(base: "Base") -> None:
         advice = base.services.add(DatabaseAdvice(base, notices))
         advice.refresh()
         base.every(ADVICE_POLL_S, advice.refresh)
+    health = base.services.add(Health(base))
+    base.services[Recounts].follow(health.report)
     unsaved = base.services[UnsavedVisits]
     base.every(TICK_S, unsaved.refresh, health.report, base.services[ObservabilityServices].publish)

@@ -6,13 +6,15 @@ from contextlib import suppress
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.database.engine import lacked_rights
 from . import queries
 
 log = logging.getLogger(__name__)
 
-ADVICE_POLL_S = 60.0
+ADVICE_POLL_S = 10.0
 """How often the database is read, s."""
 
+LOST_RIGHTS = "The role in DATABASE_URL lacks {rights}. As the owner of the tables, run {grants}."
 FIXED_SEQUENCES = (
     "The role in DATABASE_URL may not set sequences, which it needs after a copy of the database, or a failover. As "
     "the owner of the tables, run {grant}."
@@ -27,20 +29,30 @@ class DatabaseAdvice:
         self._notices = notices
         self.sentences: list[str] = []
         """Sentences for /readyz."""
+        self.grants = ""
+        """The statements that grant the rights that the role lacks, if any."""
         self._logged: set[str] = set()
 
     def refresh(self) -> None:
-        """Read the database. Log each sentence, and each notice, once."""
+        """Read the database. Log each sentence when it begins to apply, and each notice once."""
         with suppress(LedgerUnavailable):  # the next call tries again
-            order, grant = self._database.read(
-                lambda session: (queries.changed_order(session), queries.sequence_grant(session))
+            order, lacked, grant = self._database.read(
+                lambda session: (
+                    queries.changed_order(session),
+                    lacked_rights(session),
+                    queries.sequence_grant(session),
+                )
             )
+            self.grants = lacked.grants if lacked else ""
             self.sentences = [_of_order(order)] if order else []
-            self.sentences += [FIXED_SEQUENCES.format(grant=grant)] if grant else []
-        for sentence in (*self.sentences, *self._notices):
-            if sentence not in self._logged:
-                self._logged.add(sentence)
-                log.warning("database_advice sentence=%r", sentence)
+            if lacked:
+                self.sentences.append(LOST_RIGHTS.format_map(lacked._asdict()))
+            elif grant:
+                self.sentences.append(FIXED_SEQUENCES.format(grant=grant))
+        sentences = dict.fromkeys((*self.sentences, *self._notices))
+        for sentence in sentences.keys() - self._logged:
+            log.warning("database_advice sentence=%r", sentence)
+        self._logged = {*sentences}
 
 
 def _of_order(order: queries.TextOrder) -> str:

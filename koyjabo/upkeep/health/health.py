@@ -16,6 +16,7 @@ from koyjabo.counting.visits import Visits
 from koyjabo.people.audit import log as audit
 from koyjabo.upkeep.recounts.recounts import Recounts
 from . import queries
+from .database_advice import DatabaseAdvice
 from .facts import StoredFacts, SystemFacts
 from .readiness import Readiness, Ready
 
@@ -38,6 +39,7 @@ class Health:
         self._jobs = services[RunningJobs]
         self._recounts = services[Recounts]
         self._readiness = services[Readiness]
+        self._advice = services[DatabaseAdvice]
         self.recount_page: tuple[str, str] | None = None
         """Endpoint and anchor of the page about recounts, for the links in warnings."""
 
@@ -70,6 +72,7 @@ class Health:
             unsaved=self.unsaved(),
             has_countries=self._places.has_countries,
             proxy_address=proxy_address,
+            lacked_grants=self._advice.grants,
             stored=stored or StoredFacts(),
         )
 

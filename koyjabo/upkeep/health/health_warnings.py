@@ -41,7 +41,8 @@ def writer(facts: SystemFacts) -> HealthWarning | None:
 
 def database(facts: SystemFacts) -> HealthWarning | None:
     if not facts.ready["database"].ok:
-        return HealthWarning("database", *cause_of_silence(), level=DANGER)
+        cause = CAUSE_SENTENCES["refused"] if facts.lacked_grants else cause_of_silence()
+        return HealthWarning("database", *cause, level=DANGER)
     if unsafe := facts.stored.database.unsafe:
         return HealthWarning(
             "database",
@@ -185,17 +186,17 @@ def text_order(facts: SystemFacts) -> HealthWarning | None:
     return HealthWarning("text_order", sentence, advice, "the-order-of-texts-has-changed", values, rank=5)
 
 
-def sequences(facts: SystemFacts) -> HealthWarning | None:
-    if not facts.stored.database.sequence_grant:
+def rights(facts: SystemFacts) -> HealthWarning | None:
+    statement = facts.lacked_grants or facts.stored.database.sequence_grant
+    if not statement:
         return None
-    return HealthWarning(
-        "sequences",
-        N_("The role in DATABASE_URL may not set sequences, which it needs after a copy or a failover."),
-        N_("As the owner of the tables, run: %(statement)s"),
-        "the-role-may-not-set-sequences",
-        {"statement": facts.stored.database.sequence_grant},
-        rank=5,
-    )
+    sentence = N_("The role in DATABASE_URL may not set sequences, which it needs after a copy or a failover.")
+    if facts.lacked_grants:
+        sentence = N_("The role in DATABASE_URL lacks rights on tables or sequences.")
+    advice = N_("As the owner of the tables, run: %(statement)s")
+    level = DANGER if facts.lacked_grants else WARNING
+    values = {"statement": statement}
+    return HealthWarning("rights", sentence, advice, "the-role-lacks-rights", values, level, rank=5)
 
 
 def proxies(facts: SystemFacts) -> HealthWarning | None:
@@ -262,6 +263,6 @@ def version(facts: SystemFacts) -> HealthWarning | None:
 
 WARNING_RULES: tuple[Callable[[SystemFacts], HealthWarning | None], ...] = (
     *(writer, database, disk, redis, workers, rollback, clock, standby, proxies, recount, places, version),
-    *(text_order, sequences),
+    *(text_order, rights),
 )
 """All rules, the most harmful problems first. Warnings with the same level and rank are shown in this order."""

@@ -4,6 +4,7 @@ import random
 import re
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -20,7 +21,9 @@ from support.runs.fuzz_effort import effort
 from koyjabo.base.core import close_codes
 from koyjabo.base.core.clock import Clock, iso
 from koyjabo.base.core.fair_shares import FairShares
+from koyjabo.base.core.lifetime import Ticker
 from koyjabo.base.core.link_tokens import EMAIL_VERIFICATION, INVITATION, PASSWORD_RESET, LinkTokens
+from koyjabo.base.core.runtime import ThreadRuntime
 
 REFUSALS = {
     value for name, value in vars(close_codes).items() if name.isupper() and isinstance(value, int) and value >= 4000
@@ -31,6 +34,11 @@ def test_the_react_package_knows_every_code_of_a_refusal():
     source = (ROOT / "clients/react/src/endings.ts").read_text()
     known = {int(code) for code in re.findall(r"\b4\d{3}\b", source)}
     assert known == REFUSALS
+
+
+class InPlace(ThreadRuntime):
+    def start_task(self, main: Callable[[], None]) -> None:
+        main()
 
 
 INVISIBLE = ["\u200b", "\u2060\u200d", "\u202e\u202e", "\ufeff", "ㅤ", "ᅟ ᅠ", "⠀", "́", "\xad"]
@@ -137,6 +145,21 @@ def test_the_local_hours_are_right_around_each_change_of_the_clock(zone):
 def test_a_time_is_written_in_utc_with_milliseconds():
     assert iso(1_765_860_518_412) == "2025-12-16T04:48:38.412Z"
     assert iso(1_765_860_518_002) == "2025-12-16T04:48:38.002Z"
+
+
+def test_an_error_that_a_periodic_call_raises_each_time_is_logged_once_until_the_call_succeeds(caplog):
+    errors = [ValueError(1), ValueError(2), KeyError(), None, KeyError()]
+
+    def call() -> None:
+        if not errors:
+            ticker.stop()
+        elif error := errors.pop(0):
+            raise error
+
+    ticker = Ticker(InPlace(), 0, [call])
+    ticker.start()
+    logged = [record.exc_info[0] for record in caplog.records if record.message == "pulse_failed"]
+    assert logged == [ValueError, KeyError, KeyError]
 
 
 TOKENS = LinkTokens("a secret for tests")

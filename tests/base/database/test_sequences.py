@@ -1,5 +1,6 @@
 """Sequences that are behind their tables, as logical replication leaves them, and the rights of a role."""
 
+import re
 import uuid
 
 import pytest
@@ -11,6 +12,7 @@ from koyjabo.base.database import sequences_postgres
 from koyjabo.base.models import Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
+from koyjabo.upkeep.health.database_advice import DatabaseAdvice
 
 pytestmark = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 
@@ -91,14 +93,28 @@ def test_a_role_that_may_not_set_a_sequence_skips_the_numbers_in_use(site, datab
         Site(url)
 
 
-def test_a_right_that_a_role_lost_while_serving_is_an_outage_and_no_error_of_the_program(site, database):
-    url = with_role(database, TABLES, "USAGE ON ALL SEQUENCES")
+@pytest.mark.parametrize("right", ["INSERT ON audit_log, events", "USAGE ON SCHEMA public"])
+def test_a_right_that_a_role_lost_while_serving_is_an_outage_that_names_the_grant(site, database, right, caplog):
+    url = with_role(database, TABLES, "USAGE, UPDATE ON ALL SEQUENCES")
+    role = url.split("//")[1].split("@")[0]
+    database.rows("REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+    database.rows(f"GRANT USAGE ON SCHEMA public TO {role}")
+    event = {"json": {"visitorId": "ayesha", "events": [{"id": "9", "name": "search"}]}}
     with Site(url) as limited:
-        role = url.split("//")[1].split("@")[0]
-        database.rows(f"REVOKE INSERT ON audit_log, events FROM {role}")
+        database.rows(f"REVOKE {right} FROM {role}")
         with pytest.raises(LedgerUnavailable):
             limited.set_total(9000)
-        event = {"visitorId": "ayesha", "events": [{"id": "9", "name": "search"}]}
-        assert limited.post("/api/events", json=event).status_code == 503
-        database.rows(f"GRANT INSERT ON audit_log, events TO {role}")
-        assert limited.post("/api/events", json=event).status_code == 200
+        assert limited.post("/api/events", **event).status_code == 503
+        for _ in range(2):
+            limited.services[DatabaseAdvice].refresh()
+        (warning,) = limited.client.get("/readyz").json["warnings"]
+        assert re.search(
+            f"run GRANT {right.split()[0] if 'SCHEMA' in right else 'SELECT, INSERT'}.* TO {role}", warning
+        )
+        assert caplog.text.count(warning) == 1
+        with pytest.raises(UnusableDatabase, match="As the owner of the tables, run GRANT "):
+            Site(url)
+        database.rows(f"GRANT {right} TO {role}")
+        limited.services[DatabaseAdvice].refresh()
+        assert "warnings" not in limited.client.get("/readyz").json
+        assert limited.post("/api/events", **event).status_code == 200

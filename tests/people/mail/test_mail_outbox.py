@@ -19,6 +19,7 @@ from koyjabo.counting.clock_watch import ClockWatch
 from koyjabo.people.mail import outbox
 from koyjabo.people.mail.mailable import mailable
 from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL, MailOutbox
+from koyjabo.people.mail_server.mail_warnings import LATE_MAILS
 from koyjabo.upkeep.retention.retention import Retention
 
 TEST_MAIL = "/admin/server/test-mail"
@@ -35,6 +36,23 @@ def rows(site: Site, columns: str = "kind, attempts") -> list[tuple]:
 
 def send(site: Site) -> None:
     site.services[MailOutbox].send_all()
+
+
+def test_readyz_warns_of_emails_that_have_been_waiting_for_over_15_minutes(site, mailbox):
+    def warnings() -> list[str]:
+        site.services[MailOutbox].refresh()
+        return site.client.get("/readyz").json.get("warnings", [])
+
+    sign_up(site)
+    mailbox.refusal = "450 try again later"
+    send(site)
+    site.time.pass_(minutes=15)
+    assert warnings() == []
+    site.time.pass_(seconds=1)
+    assert warnings() == [LATE_MAILS]
+    mailbox.refusal = ""
+    send(site)
+    assert warnings() == []
 
 
 def test_an_email_is_stored_with_its_cause_and_erased_after_sending(site, mailbox):

@@ -326,12 +326,15 @@ def test_a_full_disk_is_named_and_no_partial_file_is_left(site, folder, monkeypa
     assert os.listdir(folder) == [LOCK_FILE]
 
 
-def test_a_folder_that_is_not_writable_is_named_before_and_after_a_backup(site, folder):
+def test_a_folder_that_is_not_writable_is_named_before_and_after_a_backup(site, folder, caplog):
     shutil.rmtree(folder)
     folder.touch()
     sentence = f"BACKUP_DIR is '{folder}', which is not writable (File exists): give the user"
     assert state(site).failed.error.startswith(sentence)
     assert backups(site).warning == FAILURE_WARNING
+    for _ in range(2):
+        backups(site).refresh()
+    assert caplog.text.count("backup_impossible") == 1
     with pytest.raises(KoyJaboError):
         make(site)
     folder.unlink()

@@ -58,6 +58,7 @@ WELL = SystemFacts(
     unsaved=None,
     has_countries=True,
     proxy_address="",
+    lacked_grants="",
     stored=STORED,
 )
 
@@ -119,6 +120,7 @@ WRONG = [
     ),
     (database(changed_order=TextOrder("2.31", "", "live")), WARNING, "The order of texts below PostgreSQL has changed"),
     (database(sequence_grant="GRANT UPDATE"), WARNING, "The role in DATABASE_URL may not set sequences"),
+    (at(lacked_grants="GRANT INSERT"), DANGER, "The role in DATABASE_URL lacks rights"),
     (at(survives_deploy=False), WARNING, "The next deploy will delete the database file."),
     (at(disk=Disk(199999999, 100 * GB)), DANGER, "Only %(free)s of %(total)s are free. Visits cannot be saved"),
     (at(is_sqlite=True, disk=Disk(GB // 2 - 1, 100 * GB)), DANGER, "Only %(free)s of %(total)s are free. Visits"),
