@@ -100,6 +100,9 @@ PostgreSQL: a right on a table includes its sequences
 PostgreSQL: a role keeps its rights
     REVOKE | a failed request gets 503 and is not counted | waits
     base/database/test_sequences.py::test_a_right_that_a_role_lost_while_serving_is_an_outage_and_no_error_of_the_program
+PostgreSQL: nobody writes while a dump is restored
+    Backup and Restore, Restoring the Dump | a failed request gets 503 and is not counted | waits
+    counting/test_ledger_postgres.py::test_half_of_a_restored_dump_is_an_outage_and_no_error_of_the_program
 PgBouncer: a client of a transaction pool finds no state of another one
     Features, transaction pooling | a pooled connection keeps nothing of ours | holds anyway
     base/database/test_pgbouncer.py::test_the_connections_of_a_pool_keep_no_setting_and_no_lock_of_a_client

@@ -23,7 +23,14 @@ LACKING_FILE_SYSTEM = ("SQLITE_IOERR_SHMMAP", "SQLITE_IOERR_SHMLOCK", "SQLITE_IO
 NO_SUCH_TABLE = "SQLITE_ERROR"
 """SQLite's error code for statements that do not fit the tables."""
 
-POSTGRES_CAUSES = {"55P03": CAUSE_LOCKED, "53100": CAUSE_FULL, "25006": CAUSE_READ_ONLY, "42501": CAUSE_REFUSED}
+POSTGRES_CAUSES = {
+    "55P03": CAUSE_LOCKED,
+    "53100": CAUSE_FULL,
+    "25006": CAUSE_READ_ONLY,
+    "42501": CAUSE_REFUSED,  # a right was revoked
+    "42P01": CAUSE_REFUSED,  # a table is missing: a dump is being restored
+    "42P10": CAUSE_REFUSED,  # likewise, a key is missing
+}
 """Causes by SQLSTATE. Errors of connecting have none, not even the server's."""
 
 SYSTEM_CAUSES = {

@@ -65,8 +65,12 @@ UNAVAILABLE_STATES: tuple[type[Exception], ...] = (
     psycopg2.InterfaceError,
     psycopg2.errors.ReadOnlySqlTransaction,
     psycopg2.errors.InsufficientPrivilege,
+    psycopg2.errors.UndefinedTable,
+    psycopg2.errors.InvalidColumnReference,
 )
-"""Errors of the database, not of the data. A demoted primary refuses to write, and a right may be revoked."""
+"""Errors of the database, not of the data. A demoted primary refuses to write, a right may be revoked, and a dump that
+is being restored has no tables at first, and no keys until all rows are there.
+"""
 
 TIMELINE_NUMBER = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"
 """The timeline, from the beginning of a WAL file's name. The control file shows a new timeline only some seconds
