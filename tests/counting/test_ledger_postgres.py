@@ -335,3 +335,25 @@ def test_the_time_limits_end_with_the_transaction_of_the_ledger(postgres_site):
                 look(cursor)
     limits = {"statement_timeout": "5000", "lock_timeout": "4000", "idle_in_transaction_session_timeout": "6000"}
     assert settings == [limits, {}, {}]
+
+
+UNRESTORED = {
+    "ALTER TABLE visits RENAME TO dumped": "ALTER TABLE dumped RENAME TO visits",
+    "ALTER TABLE events RENAME TO dumped": "ALTER TABLE dumped RENAME TO events",
+    "ALTER TABLE daily_visits DROP CONSTRAINT daily_visits_pkey": (
+        "ALTER TABLE daily_visits ADD PRIMARY KEY (scope, day)"
+    ),
+}
+"""What a dump that is being restored lacks: tables at first, and keys until all rows are there."""
+
+
+def test_half_of_a_restored_dump_is_an_outage_and_no_error_of_the_program(postgres_site, postgres_database):
+    postgres_site.register("ayesha")
+    event = {"visitorId": "ayesha", "events": [{"id": "1", "name": "search"}]}
+    calls = {"/api/visitor/register": {"visitorId": "karim", "visitId": "1"}, "/api/events": event}
+    for lose, restore in UNRESTORED.items():
+        postgres_database.rows(lose)
+        path = "/api/events" if "events" in lose else "/api/visitor/register"
+        assert postgres_site.post(path, json=calls[path]).status_code == 503, lose
+        postgres_database.rows(restore)
+    assert [postgres_site.post(path, json=body).status_code for path, body in calls.items()] == [200, 200]

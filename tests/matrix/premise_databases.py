@@ -109,6 +109,9 @@ PostgreSQL: a connection that is open is not closed because of a right
 Redis: who may run a command may run it on our keys and channels
     ACL, key permissions, Pub/Sub channels | visits are counted and shown; the log is quiet | said
     parts: keys / while serving
+PostgreSQL: nobody writes while a dump is restored
+    Backup and Restore, Restoring the Dump | a failed request gets 503 and is not counted | waits
+    counting/test_ledger_postgres.py::test_half_of_a_restored_dump_is_an_outage_and_no_error_of_the_program
 PgBouncer: a client of a transaction pool finds no state of another one
     Features, transaction pooling | a pooled connection keeps nothing of ours | holds anyway
     base/database/test_pgbouncer.py::test_the_connections_of_a_pool_keep_no_setting_and_no_lock_of_a_client

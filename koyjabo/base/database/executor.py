@@ -200,7 +200,7 @@ class DatabaseThread:
         except (OperationalError, InterfaceError, InternalError, OSError) as error:
             job.error = LedgerUnavailable.because(error)
         except DBAPIError as error:
-            was_refused = cause_of(error.orig or error) == CAUSE_REFUSED  # the role has lost a right
+            was_refused = cause_of(error.orig or error) == CAUSE_REFUSED  # a right or a table is missing
             job.error = LedgerUnavailable.because(error) if was_refused or error.connection_invalidated else error
         except Exception as error:
             job.error = error

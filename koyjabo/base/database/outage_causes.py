@@ -27,7 +27,9 @@ POSTGRES_CAUSES = {
     "55P03": CAUSE_LOCKED,
     "53100": CAUSE_FULL,
     "25006": CAUSE_READ_ONLY,
-    **dict.fromkeys(("42501", "42P01"), CAUSE_REFUSED),
+    "42501": CAUSE_REFUSED,  # a right was revoked
+    "42P01": CAUSE_REFUSED,  # a table is missing: without USAGE of its schema, or while a dump is being restored
+    "42P10": CAUSE_REFUSED,  # likewise, a key is missing
 }
 """Causes by SQLSTATE. Errors of connecting have none, not even the server's."""
 
