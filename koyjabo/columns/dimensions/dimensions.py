@@ -3,7 +3,7 @@ it. A dimension that is parsed from columns of a visit also needs a reader (`rea
 """
 
 from koyjabo.base.core.i18n import LANGUAGE_DIGITS, N_
-from koyjabo.base.core.urls import ascii_host, shown_host
+from . import source_names
 from .dimension import IS_DIRECT, IS_NOT_MEASURED, IS_UNKNOWN, Dimension, page_dimension, place_label
 
 Value = str | None
@@ -33,7 +33,7 @@ DIRECT_CHANNEL, SEARCH_CHANNEL, SOCIAL_CHANNEL, AI_CHANNEL, REFERRAL_CHANNEL, CA
     "referral",
     "campaign",
 )
-"""The values of `channel`."""
+"""The channels of visits without a campaign, and of the campaigns that say nothing else."""
 
 BOT = "bot"
 """The `device` of declared crawlers. Other devices are in `base.network.user_agents`."""
@@ -41,12 +41,24 @@ BOT = "bot"
 
 DEVICES = {BOT: N_("Bot"), "tablet": N_("Tablet"), "phone": N_("Phone"), "desktop": N_("Desktop")}
 CHANNELS = {
-    CAMPAIGN_CHANNEL: N_("Campaign"),
+    CAMPAIGN_CHANNEL: N_("Other campaigns"),
     DIRECT_CHANNEL: N_("Direct"),
     SEARCH_CHANNEL: N_("Search engines"),
     SOCIAL_CHANNEL: N_("Social networks"),
     AI_CHANNEL: N_("AI assistants"),
     REFERRAL_CHANNEL: N_("Other sites"),
+    "email": N_("Email"),
+    "paid_search": N_("Paid search"),
+    "paid_social": N_("Paid social"),
+    "paid_video": N_("Paid video"),
+    "paid_shopping": N_("Paid shopping"),
+    "paid_other": N_("Other advertisements"),
+    "display": N_("Display advertisements"),
+    "affiliate": N_("Affiliates"),
+    "video": N_("Videos"),
+    "audio": N_("Audio"),
+    "sms": N_("SMS"),
+    "push": N_("Push notifications"),
 }
 EVIDENCE_WORDS = {
     "automated": N_("Automated"),
@@ -63,6 +75,10 @@ WEEKDAYS = dict(zip("1234567", DAY_NAMES, strict=True))
 HOURS = tuple(map(str, range(24)))
 
 
+def source_name(value: str, _language: str) -> str:
+    return source_names.label(value)
+
+
 def hour_label(value: str, language: str) -> str:
     return f"{value:0>2}:00".translate(LANGUAGE_DIGITS.get(language, {}))
 
@@ -75,7 +91,7 @@ DIMENSIONS = (
     Dimension("system", N_("System"), "devices", without=IS_UNKNOWN),
     Dimension(WEEKDAY, N_("Weekday"), "when", WEEKDAYS, order=tuple(WEEKDAYS)),
     Dimension("hour", N_("Hour"), "when", shown=hour_label, order=HOURS),
-    Dimension(SOURCE, N_("Source"), "sources", without=IS_DIRECT, stored=lambda text: shown_host(ascii_host(text))),
+    Dimension(SOURCE, N_("Source"), "sources", without=IS_DIRECT, stored=source_names.value_of, shown=source_name),
     Dimension("channel", N_("Channel"), "sources", CHANNELS),
     Dimension("utm_source", N_("Campaign source")),
     Dimension("utm_medium", N_("Medium")),

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.network import location_names, user_agents
 from koyjabo.base.network.campaigns import Campaign
-from .dimensions import BOT, CAMPAIGN_CHANNEL, CITY_NAME, COUNTRY, SOURCE, UTM, Value
+from .dimensions import BOT, CITY_NAME, COUNTRY, SOURCE, UTM, Value
 from .sources import Sources
 
-READERS_VERSION = 6
+READERS_VERSION = 7
 """The version of the readers' code. Increment it if a reader gives visits other values: all visits are read again then,
 and also if a dimension, a reader or a reader's columns are added or removed.
 """
@@ -50,8 +50,7 @@ def agent(user_agent: str | None, is_bot: bool) -> tuple[Value, ...]:
 
 
 def source(sources: Sources, referrer: str | None, campaign: str | None) -> tuple[Value, ...]:
-    domain, channel = sources.of(referrer)
-    return domain, CAMPAIGN_CHANNEL if campaign else channel
+    return sources.of_visit(referrer, campaign)
 
 
 @lru_cache(maxsize=MAX_KEPT_TEXTS)

@@ -1,22 +1,29 @@
-"""Names the site, search engine, social network, AI assistant or app that a referrer belongs to."""
+"""Names the site, search engine, social network, AI assistant or app that a visit comes from."""
 
 import json
 import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from publicsuffixlist import PublicSuffixList
 
 from koyjabo.base.core.urls import bare_host, shown_host, without_query
+from koyjabo.base.network.campaigns import Campaign
 from koyjabo.base.settings.schema import Settings
-from .dimensions import AI_CHANNEL, DIRECT_CHANNEL, REFERRAL_CHANNEL, SEARCH_CHANNEL, SOCIAL_CHANNEL
+from . import source_names
+from .channels import channel_of
+from .dimensions import (
+    AI_CHANNEL,
+    CAMPAIGN_CHANNEL,
+    DIRECT_CHANNEL,
+    REFERRAL_CHANNEL,
+    SEARCH_CHANNEL,
+    SOCIAL_CHANNEL,
+)
 
-SOURCES_FOLDER = Path(__file__).parent / "data"
-
-SOURCE_LISTS = (SOURCES_FOLDER / "sources.json", SOURCES_FOLDER / "more_sources.json")
+SOURCE_LISTS = (source_names.DATA_FOLDER / "sources.json", source_names.DATA_FOLDER / "more_sources.json")
 """Hosts by channel and source: Ghost's list (`tools/assets/sources.mjs`), and our exceptions, which take precedence.
 `*.tumblr.com` is any host below it.
 """
@@ -34,7 +41,7 @@ LONGEST_LABELS = 20
 """Maximum number of labels in a host. Longer hosts are cut to their last labels."""
 
 MAX_KEPT_SOURCES = 4096
-"""Maximum number of hosts, and of referrers, whose sources are kept in memory."""
+"""Maximum number of hosts, of referrers, and of campaigns, whose sources are kept in memory."""
 
 
 class Source(NamedTuple):
@@ -58,10 +65,38 @@ class Sources:
         self._of_referrer = lru_cache(maxsize=MAX_KEPT_SOURCES)(
             lambda referrer: self._of_host(*_scheme_and_host(referrer))
         )
+        self._named = lru_cache(maxsize=MAX_KEPT_SOURCES)(self._find_named)
+
+    def of_visit(self, referrer: str | None, campaign: str | None) -> Source:
+        """Return what the campaign's utm_source names, else the source of the referrer, with the visit's channel."""
+        if not campaign:
+            return self.of(referrer)
+        name, medium, named = self._named(campaign)
+        source = named or self.of(referrer)
+        of_source = None if source == NO_SOURCE else source.channel
+        channel = channel_of(medium, name, source.domain, of_source or None)
+        return Source(source.domain, channel or CAMPAIGN_CHANNEL)
+
+    def meant(self, text: str) -> frozenset[str]:
+        """Return the sources that people may mean by a text: a name such as `Facebook`, a host, or any utm_source."""
+        domains = (source_names.domain_of(text), self.of(text).domain, source_names.value_of(text))
+        return frozenset(filter(None, domains))
 
     def of(self, referrer: str | None) -> Source:
         """Return the source of a referrer: a URL, or a host with or without a path."""
         return self._of_referrer(referrer) if referrer else NO_SOURCE
+
+    def _find_named(self, campaign: str) -> tuple[str | None, str | None, Source | None]:
+        """Return utm_source, utm_medium and the source that utm_source names. The channel of a name is ""."""
+        parameters = Campaign.read(campaign)
+        name = parameters.utm_source
+        if not name or source_names.is_none(name):
+            return None, parameters.utm_medium, None
+        host = source_names.domain_of(name) or _host_in(name)
+        source = self._of_host("", host) if host else NO_SOURCE
+        if source == NO_SOURCE:
+            source = Source(source_names.value_of(name), "")
+        return name, parameters.utm_medium, source
 
     def _find(self, scheme: str, host: str) -> Source:
         if not host or host in self._own_hosts:
@@ -109,6 +144,13 @@ def _listed() -> dict[str, Source]:
 @cache
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()  # reads 10,000 lines
+
+
+def _host_in(name: str) -> str | None:
+    """The host that a utm_source names, such as `www.pythonweekly.com`; None for any other text with a dot."""
+    host = bare_host(name) if "." in name else ""
+    is_host = host in _listed() or _suffixes().privatesuffix(host, accept_unknown=False)
+    return host if is_host and source_names.HOST.fullmatch(host) else None
 
 
 def _scheme_and_host(address: str) -> tuple[str, str]:

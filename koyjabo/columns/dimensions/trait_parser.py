@@ -24,7 +24,7 @@ class TraitParser:
     """A 31-bit hash that changes if the parser may read visits differently."""
 
     def __init__(self, own_hosts: Iterable[str] = ()) -> None:
-        self._sources = Sources()
+        self.sources = Sources()
         self._parse = self.rows(PARSED_COLUMNS)
         self.follow(sorted(own_hosts))
 
@@ -34,7 +34,7 @@ class TraitParser:
         rules = crc32(json.dumps([READERS_VERSION, table, own_hosts]).encode()) >> 1
         if rules == self.rules:
             return False
-        self._sources.follow(own_hosts)
+        self.sources.follow(own_hosts)
         self.rules = rules
         return True
 
@@ -58,7 +58,7 @@ class TraitParser:
         """Return a function that reads a reader's dimensions from a row. `place` and `others` are the positions of the
         reader's columns.
         """
-        read = partial(reader.read, self._sources) if reader.has_sources else reader.read
+        read = partial(reader.read, self.sources) if reader.has_sources else reader.read
         if not others:
             return lambda row: read(row[place])
         pick = itemgetter(place, *others)

@@ -4,8 +4,8 @@ part of a page.
 
 import json
 from functools import cached_property
-from typing import NamedTuple
-from urllib.parse import quote
+from typing import Any, NamedTuple
+from urllib.parse import quote, quote_plus
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text as sql
 from sqlalchemy.orm import Session
@@ -19,6 +19,7 @@ from koyjabo.counting.models import Visit
 from koyjabo.counting.queries import IN_A_COMMUNITY, ids_between_ordinals, ids_of
 from koyjabo.people.models import Community, User
 from . import search_terms
+from .source_queries import OfSource
 
 REDUCED_UPTO = sql("SELECT upto FROM watermarks WHERE name = 'user_agents'")
 """Selects an id. User agents of visits up to this id have been replaced with texts
@@ -47,9 +48,6 @@ EVIDENCE_CONDITIONS = {
 }
 """The values of the reports' `evidence` dimension, with their conditions."""
 
-DIRECT_SOURCE = "direct"
-"""The source of visits without a referrer."""
-
 
 class SearchFilter(NamedTuple):
     """The conditions of a search. "" and None match all visits. Text comparisons ignore case."""
@@ -58,7 +56,7 @@ class SearchFilter(NamedTuple):
     ended_ms: int | None = None  # before this time
     place: str = ""  # the name of a location or country, or part of it
     page: str = ""
-    source: str = ""  # the host of the referrer (`urls.host_of`), or DIRECT
+    source: OfSource | None = None
     browser: str = ""  # the beginning of a browser or system name, or part of any other User-Agent
     community_id: str = ""
     # A visit number or range of numbers; otherwise a visitor_id; otherwise its beginning, a visit_id, or part of any
@@ -104,8 +102,6 @@ def _fields(browsers: "_Browsers", which: SearchFilter) -> list[ColumnElement[bo
         clauses.append(Visit.page == normal(which.page))
     if which.browser:
         clauses.append(browsers.named(which.browser))
-    if which.source:
-        clauses.append(_of_host(which.source))
     if which.place:
         clauses.append(_of_place(which.place))
     return clauses
@@ -131,14 +127,16 @@ def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[b
 
 
 def _of_anything(session: Session, browsers: "_Browsers", part: str, sees_ids: bool) -> ColumnElement[bool]:
-    clauses = [has(Visit.page, part), has(Visit.referrer, part), _of_place(part), browsers.named(part)]
+    columns: Any = (Visit.page, Visit.referrer)
+    clauses = [has(column, part) for column in columns]
+    clauses += [has(Visit.campaign, quote_plus(part)), _of_place(part), browsers.named(part)]
     if not part.isascii():  # browsers percent-encode other letters
         clauses += [
-            *(has(column, quote(text)) for text in spellings(part) for column in (Visit.page, Visit.referrer)),
+            *(has(column, quote(text)) for text in spellings(part) for column in columns),
             has(Visit.referrer, ascii_host(part)),
         ]
-    columns = (User.name, User.email, User.email_key) if sees_ids else (User.name,)
-    if users := session.scalars(select(User.id).where(*has_words(columns, part)).limit(MAX_NAMES_FOUND)).all():
+    named_by = (User.name, User.email, User.email_key) if sees_ids else (User.name,)
+    if users := session.scalars(select(User.id).where(*has_words(named_by, part)).limit(MAX_NAMES_FOUND)).all():
         clauses.append(Visit.user_id.in_(users))
     named = select(Community.id).where(*has_words((Community.name, Community.name_bn), part)).limit(MAX_NAMES_FOUND)
     if communities := session.scalars(named).all():
@@ -147,17 +145,6 @@ def _of_anything(session: Session, browsers: "_Browsers", part: str, sees_ids: b
         clauses.append(func.lower(func.substr(Visit.visitor_id, 1, len(part))) == part.lower())
         clauses.append(Visit.visit_id == part)
     return or_(*clauses)
-
-
-def _of_host(host: str) -> ColumnElement[bool]:
-    if host.casefold() == DIRECT_SOURCE:
-        return Visit.referrer.is_(None)
-    name = ascii_host(host)
-    hosts = [f"://{prefix}{name}" for prefix in ("", "www.")]
-    within = (Visit.referrer.contains(f"{start}/", autoescape=True) for start in hosts)
-    at_end = (Visit.referrer.endswith(start, autoescape=True) for start in hosts)
-    without_scheme = Visit.referrer.startswith(f"{name}/", autoescape=True)
-    return or_(*within, *at_end, without_scheme, Visit.referrer == name)
 
 
 def _of_place(text: str) -> ColumnElement[bool]:

@@ -9,19 +9,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.identity import DELETED_ID
-from koyjabo.base.core.urls import host_of, normal
+from koyjabo.base.core.urls import normal
 from koyjabo.base.models import SITE
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.location_names import COUNTRIES_BY_CODE
+from koyjabo.columns.dimensions.sources import Sources
 from koyjabo.counting.models import COLUMN_LABEL, HourlyVisits, Visit
 from koyjabo.counting.queries import id_range, ids_of
 from koyjabo.counting.records import is_late
 from koyjabo.people.models import Community, User
-from .condition_queries import DIRECT_SOURCE, SearchFilter, conditions
+from .condition_queries import SearchFilter, conditions
+from .source_queries import DIRECT_SOURCE, OfSource
 
 YEAR_9999_MS = 253_370_764_800_000
 """Upper limit for a time, ms. Clients may send any number."""
@@ -49,12 +51,18 @@ class Search(NamedTuple):
     upto: int
     conditions: tuple[ColumnElement[bool], ...]
     is_indexed: bool  # an index finds the few matching rows, so the range is not split
+    of_source: OfSource | None = None
 
     def past(self, cursor: int, newest_first: bool) -> "Search":
         """The rest of the search after `cursor`, in the given order."""
         if newest_first:
             return self._replace(upto=min(self.upto, cursor - 1))
         return self._replace(after=max(self.after, cursor))
+
+    def between(self, session: Session, after: int, upto: int) -> tuple[ColumnElement[bool], ...]:
+        """The conditions on rows with ids from `after`, exclusive, to `upto`."""
+        conditions = Visit.id > after, Visit.id <= upto, *self.conditions
+        return self.of_source(session, conditions) if self.of_source else conditions
 
     def ends_at(self, reached: int, newest_first: bool) -> bool:
         """Whether nothing is left once this id has been read."""
@@ -117,14 +125,14 @@ LABELS_OF_COLUMNS = {
 
 def search(session: Session, which: SearchFilter) -> Search:
     """The search, limited to the visits that exist now."""
-    return Search(*id_range(session, which.began_ms, which.ended_ms), *conditions(session, which))
+    return Search(*id_range(session, which.began_ms, which.ended_ms), *conditions(session, which), which.source)
 
 
 def count(session: Session, query: Search, most: int, patience_s: float) -> Count:
     """Count up to `most`, for about `patience_s`."""
     until, visits = time.monotonic() + patience_s, 0
     for after, upto in _stretches(query, newest_first=True):
-        rows = select(Visit.id).where(Visit.id > after, Visit.id <= upto, *query.conditions).limit(most - visits)
+        rows = select(Visit.id).where(*query.between(session, after, upto)).limit(most - visits)
         visits += session.scalar(select(func.count()).select_from(rows.subquery())) or 0
         is_complete = after == query.after
         if visits == most or is_complete or time.monotonic() > until:
@@ -168,8 +176,8 @@ def visits(session: Session, query: Search, count: int, patience_s: float, newes
     order = Visit.id.desc() if newest_first else Visit.id
     rows: list[Any] = []
     for after, upto in _stretches(query, newest_first):
-        stretch = and_(Visit.id > after, Visit.id <= upto, *query.conditions)
-        rows += session.execute(select(Visit.__table__).where(stretch).order_by(order).limit(count - len(rows))).all()
+        stretch = query.between(session, after, upto)
+        rows += session.execute(select(Visit.__table__).where(*stretch).order_by(order).limit(count - len(rows))).all()
         reached = after + 1 if newest_first else upto
         if len(rows) == count:
             return SearchPage(_with_names(session, rows), rows[-1].id)
@@ -219,25 +227,25 @@ class Frequent(NamedTuple):
 
     places: Counts
     pages: Counts
-    sources: Counts  # hosts, and DIRECT
+    sources: Counts  # as in reports, and DIRECT_SOURCE
     browsers: Counts  # names of browsers and systems
 
 
-def frequent(session: Session, began_ms: int | None, ended_ms: int | None) -> Frequent:
+def frequent(session: Session, sources: Sources, began_ms: int | None, ended_ms: int | None) -> Frequent:
     after, upto = id_range(session, began_ms, ended_ms)
     newest = Visit.id > max(after, upto - MAX_EXAMINED_VISITS), Visit.id <= upto
-    columns: Any = (Visit.place, Visit.page, Visit.referrer, Visit.user_agent)
-    places, pages, referrers, agents = (
-        [*session.execute(select(column, func.count()).where(*newest).group_by(column))] for column in columns
+    columns: Any = ((Visit.place,), (Visit.page,), (Visit.referrer, Visit.campaign), (Visit.user_agent,))
+    places, pages, origins, agents = (
+        [*session.execute(select(*names, func.count()).where(*newest).group_by(*names))] for names in columns
     )
-    sources = ((host_of(referrer) if referrer else DIRECT_SOURCE, count) for referrer, count in referrers)
+    by_source = ((sources.of_visit(*origin).domain or DIRECT_SOURCE, count) for *origin, count in origins)
     pages = [(page and normal(page), count) for page, count in pages]
     names = ((name, count) for agent, count in agents for name in user_agents.of(agent or ""))
     cities = ((place.rpartition(", "), count) for place, count in places)
     places += [
         (COUNTRIES_BY_CODE[code], count) for (city, _, code), count in cities if city and code in COUNTRIES_BY_CODE
     ]
-    return Frequent(*map(_largest, (places, pages, sources, names)))
+    return Frequent(*map(_largest, (places, pages, by_source, names)))
 
 
 def _largest(counts: Iterable[tuple[str | None, int]]) -> Counts:

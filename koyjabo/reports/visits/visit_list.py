@@ -22,6 +22,7 @@ from . import queries, search_terms
 from .condition_queries import SearchFilter
 from .export_lines import EXPORT_COLUMNS, export_lines
 from .queries import Count, Frequent, LoggedVisit, Search
+from .source_queries import of_source
 
 SEARCH_LIMIT_S = 1.0
 """Time limit for the search of one slice, s, enough for millions of visits. The next one continues the search."""
@@ -135,7 +136,7 @@ class VisitList:
         days.
         """
         search = self._searched_by(account, which)
-        return self._database.report(queries.frequent, search.began_ms, search.ended_ms)
+        return self._database.report(queries.frequent, self._parser.sources, search.began_ms, search.ended_ms)
 
     def export(self, account: Account, which: VisitFilter, progress: ReportProgress = unreported) -> Iterator[str]:
         """Yield all matching visits that exist now, oldest first, as pieces of a CSV file that are read as needed. The
@@ -198,6 +199,8 @@ class VisitList:
         texts: dict[str, Any] = {
             name: search_terms.plain(getattr(which, name), most) for name, most in LONGEST_TEXTS.items()
         }
+        if source := texts.pop("source"):
+            texts["source"] = of_source(self._parser.sources, source)
         return SearchFilter(
             *self._clock.range_ms(days),
             community_id=community_id,

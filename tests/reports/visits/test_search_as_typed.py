@@ -28,13 +28,15 @@ IPHONE = (
 ENCODED = "/stops/%E0%A6%AE%E0%A6%BF%E0%A6%B0%E0%A6%AA%E0%A7%81%E0%A6%B0"  # মিরপুর
 COMPOSED = "\u09df"  # য়, as keyboards type it. In NFC and NFD it is two characters
 
+CAMPAIGN = "utm_source=Poster+7&utm_medium=qr"
+
 VISITS = {
     22301: {"visitor_id": "Visitor_A1", "place": "Bangladesh", "page": "/fares", "user_agent": ANDROID},
     22302: {"visitor_id": "b2", "place": "Dhaka, BD", "page": f"/fares/{quote(COMPOSED)}", "user_agent": EDGE},
     22303: {"visitor_id": "c3", "place": "Romania", "page": "/", "user_agent": IPHONE},
     22304: {"visitor_id": "d4", "place": "Oman", "page": "/about", "referrer": "https://www.facebook.com/groups/1"},
     22305: {"visitor_id": "e5", "place": "Muscat, OM", "page": ENCODED, "referrer": "https://m.facebook.com"},
-    22306: {"visitor_id": "f6", "place": "Sylhet, BD", "page": None, "user_agent": "curl/8.5.0"},
+    22306: {"visitor_id": "f6", "place": "Sylhet, BD", "page": None, "user_agent": "curl/8.5.0", "campaign": CAMPAIGN},
 }
 OF_USER, OF_COMMUNITY = 22307, 22308
 
@@ -74,7 +76,7 @@ TEXTS = {
     "edge": [22302],
     " · ".join(["Chrome"] * 9): [],
     **{text: [22303] for text in ("iphone", "safari")},
-    "CURL": [22306],
+    **{text: [22306] for text in ("CURL", "poster 7")},
     **{text: [OF_USER] for text in ("nusrat", "NUSRAT@example")},
     **{text: [OF_COMMUNITY] for text in ("hikers", "mirpur ১০")},
     "%": [22302, 22305],
@@ -87,9 +89,10 @@ CHOSEN = [
     ({"place": "Muscat, OM"}, [22305]),
     ({"page": "/"}, [22303]),
     ({"page": "/fares"}, [22301]),
-    ({"source": "facebook.com"}, [22304]),
-    ({"source": "m.facebook.com"}, [22305]),
-    ({"source": "direct"}, [22301, 22302, 22303, 22306, OF_USER, OF_COMMUNITY]),
+    *(({"source": text}, [22304, 22305]) for text in ("facebook.com", "m.facebook.com", "Facebook")),
+    ({"source": "poster 7"}, [22306]),
+    ({"source": "facebook.com", "page": "/about"}, [22304]),
+    ({"source": "direct"}, [22301, 22302, 22303, OF_USER, OF_COMMUNITY]),
     ({"browser": "windows", "text": "fares"}, [22302]),
     ({"community_id": "{hikers}", "first_day": "২০২৫-১২-১৬"}, [OF_COMMUNITY]),
     ({"community_id": "3f2b8c1e-0000-4000-8000-000000000000"}, []),

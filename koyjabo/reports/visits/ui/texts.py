@@ -11,6 +11,8 @@ from koyjabo.base.core.i18n import name_in
 from koyjabo.base.core.urls import host_of, shown
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.campaigns import Campaign
+from koyjabo.columns.dimensions.source_names import label
+from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.counting.evidence.facts import ATTENDED_VISIT_MS
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.visits.attended_times import LiveTime, evidence_of
@@ -24,8 +26,15 @@ ATTENDANCE_DELAY_MS = 300_000
 
 
 def init_app(app: Flask) -> None:
-    filters = (browser, evidence, other_columns, time_and_kind, community, page_names)
-    app.jinja_env.filters.update(host=host_of, path=shown, **{filter_.__name__: filter_ for filter_ in filters})
+    filters = (browser, evidence, other_columns, time_and_kind, community, page_names, source)
+    named = {filter_.__name__: filter_ for filter_ in filters}
+    app.jinja_env.filters.update(host=host_of, path=shown, source_name=label, **named)
+
+
+def source(visit: LoggedVisit) -> str:
+    """The source of a visit, as reports name it; "" if it is direct."""
+    columns = visit.columns
+    return current()[TraitParser].sources.of_visit(columns["referrer"], columns["campaign"]).domain or ""
 
 
 def community(visit: Any) -> str:

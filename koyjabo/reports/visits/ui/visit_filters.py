@@ -7,9 +7,10 @@ from flask_babel import gettext, gettext as _, ngettext
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.i18n import N_
+from koyjabo.columns.dimensions import source_names
 from koyjabo.columns.dimensions.dimensions import DIMENSION_BY_NAME, EVIDENCE, OWN_VISITS
-from koyjabo.reports.visits.condition_queries import DIRECT_SOURCE
 from koyjabo.reports.visits.queries import Count
+from koyjabo.reports.visits.source_queries import DIRECT_SOURCE
 from koyjabo.reports.visits.visit_list import MAX_COUNTED_RESULTS, VisitFilter
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import count, day, place
@@ -93,8 +94,8 @@ def with_counts(
     return [(value, name_of(value), number) for value, number in by_value.items()]
 
 
-def source(host: str) -> str:
-    return str(_("Direct")) if host == DIRECT_SOURCE else host
+def source(name: str) -> str:
+    return str(_("Direct")) if name == DIRECT_SOURCE else source_names.label(name)
 
 
 def results(counted: Count) -> str:
