@@ -62,7 +62,7 @@ def test_a_line_that_is_put_in_late_does_not_wait_for_the_load_of_the_page(post,
     before = site.stats().total
     post.open("posts/line/late", "<koyjabo-count></koyjabo-count>" + HELD)
     wait_for(post.page, lambda: len(post.held) == 2, "script and image are requested")
-    put = "document.head.append(Object.assign(document.createElement('script'), {{ src: '{}' }}))".format(line(site))
+    put = f"document.head.append(Object.assign(document.createElement('script'), {{ src: '{line(site)}' }}))"
     post.held["js"].fulfill(
         content_type="text/javascript", body=f"addEventListener('DOMContentLoaded', () => setTimeout(() => {put}))"
     )
