@@ -17,6 +17,9 @@ RIGHTS = {
     "USAGE of the schema": "USAGE ON SCHEMA public",
     "CONNECT": "CONNECT ON DATABASE {database}",
 }
+ROWS = {"rows of visits": "visits", "rows of users": "users"}
+"""Tables whose rows a policy hides from roles other than their owner."""
+
 TABLE_RIGHTS = "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public"
 REDIS_PARTS = {
     "EVAL": "ACL SETUSER default -eval -evalsha",
@@ -45,12 +48,17 @@ class PartOfPostgres(Behind):
         self.settings["DATABASE_URL"] = self.database.url.replace("postgres@", f"{self.role}@", 1)
 
     def distort(self) -> None:
-        self.database.rows(f"REVOKE {self.rights[self.surface]} FROM {self.role}")
+        self._change("REVOKE {} FROM {}", "ENABLE")
         if self.surface == "CONNECT":
             self.database.cut_connections()
 
     def mend(self) -> None:
-        self.database.rows(f"GRANT {self.rights[self.surface]} TO {self.role}")
+        self._change("GRANT {} TO {}", "DISABLE")
+
+    def _change(self, right: str, row_security: str) -> None:
+        table = ROWS.get(self.surface)
+        change = f"ALTER TABLE {table} {row_security} ROW LEVEL SECURITY" if table else right
+        self.database.rows(change.format(self.rights.get(self.surface), self.role))
 
 
 class PartOfRedis(OnRedis):
@@ -77,11 +85,8 @@ class PartOfBackups(Behind):
 
     def distort(self) -> None:
         subprocess.run(["mount", "--bind", self.backups, self.backups], check=True)
-        self.stack.callback(self._unmount)
+        self.stack.callback(subprocess.run, ["umount", self.backups], check=True)
         subprocess.run(["mount", "-o", "remount,bind,ro", self.backups], check=True)
 
     def mend(self) -> None:
         self.stack.close()
-
-    def _unmount(self) -> None:
-        subprocess.run(["umount", self.backups], check=True)

@@ -19,6 +19,8 @@ PARTS = Table(
     USAGE of sequences                              r g
     UPDATE of sequences                             g g
     USAGE of the schema, CONNECT                    r w
+    rows of visits                                  r w
+    rows of users                                   r g
     EVAL, PUBLISH, SUBSCRIBE, keys, channels        g g
     INFO                                            m m
     replicas                                        g g
@@ -27,6 +29,7 @@ PARTS = Table(
     says={
         ("CONNECT", ANY): "permission denied for database",
         ("UPDATE of sequences", ANY): "may not set sequences",
+        ("rows of *", ANY): "run ALTER TABLE ",
         ("folder of backups", START): "BACKUP_DIR",
         ("folder of backups", SERVING): "backup_impossible",
         **{(name, ANY): "redis_refused" for name in ("EVAL", "PUBLISH", "SUBSCRIBE", "keys", "channels", "replicas")},

@@ -103,6 +103,9 @@ PostgreSQL: a role keeps its rights
 PostgreSQL: the schema of our tables may be used
     Schemas and Privileges, ALTER SCHEMA | a failed request gets 503; the log is quiet | said
     parts: USAGE of the schema / while serving
+PostgreSQL: who may read a table sees its rows
+    Row Security Policies | logins work | refused
+    base/database/test_sequences.py::test_a_table_that_row_security_hides_ends_the_start_unless_there_is_a_policy
 PostgreSQL: a connection that is open is not closed because of a right
     GRANT, CONNECT | visits are refused, not lost, and count again | waits
     parts: CONNECT / while serving

@@ -16,7 +16,7 @@ from support.servers.server import START_S, Server
 from matrix.behind import BEHIND, MOMENTS, START
 from matrix.behind_faults import Behind, BySentinel, OnPostgres, OnRedis, OnSmtp
 from matrix.behind_files import MovedClock, OnDisk, WithCities
-from matrix.part_faults import REDIS_PARTS, RIGHTS, PartOfBackups, PartOfPostgres, PartOfRedis
+from matrix.part_faults import REDIS_PARTS, RIGHTS, ROWS, PartOfBackups, PartOfPostgres, PartOfRedis
 from matrix.parts import PARTS
 from matrix.quiet import REST_S, assert_quiet, cores
 from matrix.table import Cell
@@ -27,7 +27,7 @@ KIND_OF = dict(zip(BEHIND.surfaces, KINDS, strict=True))
 """Classes by surface, in the order of the table."""
 
 PART_OF = {
-    **dict.fromkeys(RIGHTS, PartOfPostgres),
+    **dict.fromkeys((*RIGHTS, *ROWS), PartOfPostgres),
     **dict.fromkeys(REDIS_PARTS, PartOfRedis),
     "folder of backups": PartOfBackups,
 }

@@ -83,6 +83,13 @@ SELECT format('GRANT USAGE ON SCHEMA %s TO %I', relnamespace::regnamespace, curr
 WHERE relname = 'alembic_version' AND NOT has_schema_privilege(relnamespace, 'USAGE')
     AND to_regclass('alembic_version') IS NULL
 """)
+SELECT_HIDDEN_TABLES = text("""
+SELECT string_agg(name, ', '), string_agg(format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', known), '; ')
+FROM (SELECT name, to_regclass(name) AS known FROM unnest(:tables) AS name) AS named
+WHERE row_security_active(known) AND NOT EXISTS (SELECT 1 FROM pg_policy WHERE polrelid = known)
+""")
+"""With a policy, the owner has decided which rows this role sees."""
+
 SELECT_GRANTS = text("""
 SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %1$I TO %2$I; '
     'GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA %1$I TO %2$I', current_schema(), current_user)
@@ -232,7 +239,7 @@ def require_rights(session: Session) -> None:
 
 class LackedRights(NamedTuple):
     rights: str  # such as "USAGE on 4 sequences, such as of events"
-    grants: str  # the statements that grant them
+    grants: str  # the statements that bring them
 
 
 def lacked_rights(session: Session) -> LackedRights | None:
@@ -243,7 +250,11 @@ def lacked_rights(session: Session) -> LackedRights | None:
 
     if grant := session.scalar(SELECT_SCHEMA_GRANT):
         return LackedRights("USAGE on the schema of its tables", grant)
-    tables = session.scalars(SELECT_LACKED_TABLES, {"tables": ["alembic_version", *sorted(db.metadata.tables)]}).all()
+    names = ["alembic_version", *sorted(db.metadata.tables)]
+    hidden, statements = session.execute(SELECT_HIDDEN_TABLES, {"tables": names}).one()
+    if hidden:
+        return LackedRights(f"a policy for row security on {hidden}", statements)
+    tables = session.scalars(SELECT_LACKED_TABLES, {"tables": names}).all()
     sequences = session.scalars(SELECT_LACKED_SEQUENCES, {"tables": numbered_tables()}).all()
     lacked = [f"SELECT, INSERT, UPDATE or DELETE on {len(tables)} tables, such as {tables[0]}"] if tables else []
     lacked += [f"USAGE on {len(sequences)} sequences, such as of {sequences[0]}"] if sequences else []

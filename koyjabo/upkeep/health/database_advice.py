@@ -30,7 +30,7 @@ class DatabaseAdvice:
         self.sentences: list[str] = []
         """Sentences for /readyz."""
         self.grants = ""
-        """The statements that grant the rights that the role lacks, if any."""
+        """The statements that bring the rights that the role lacks, if any."""
         self._logged: set[str] = set()
 
     def refresh(self) -> None:

@@ -31,5 +31,5 @@ class SystemFacts(NamedTuple):
     unsaved: Unsaved | None  # None while visits are being saved
     has_countries: bool
     proxy_address: str  # of `LocalProxy`
-    lacked_grants: str  # the statements that grant the rights that this PostgreSQL role lacks; "" if it has all
+    lacked_grants: str  # the statements that bring the rights that this PostgreSQL role lacks; "" if it has all
     stored: StoredFacts = StoredFacts()

@@ -4,9 +4,9 @@ import random
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime
 from functools import cache
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -23,7 +23,6 @@ from koyjabo.base.core.clock import Clock, iso
 from koyjabo.base.core.fair_shares import FairShares
 from koyjabo.base.core.lifetime import Ticker
 from koyjabo.base.core.link_tokens import EMAIL_VERIFICATION, INVITATION, PASSWORD_RESET, LinkTokens
-from koyjabo.base.core.runtime import ThreadRuntime
 
 REFUSALS = {
     value for name, value in vars(close_codes).items() if name.isupper() and isinstance(value, int) and value >= 4000
@@ -34,11 +33,6 @@ def test_the_react_package_knows_every_code_of_a_refusal():
     source = (ROOT / "clients/react/src/endings.ts").read_text()
     known = {int(code) for code in re.findall(r"\b4\d{3}\b", source)}
     assert known == REFUSALS
-
-
-class InPlace(ThreadRuntime):
-    def start_task(self, main: Callable[[], None]) -> None:
-        main()
 
 
 INVISIBLE = ["\u200b", "\u2060\u200d", "\u202e\u202e", "\ufeff", "ㅤ", "ᅟ ᅠ", "⠀", "́", "\xad"]
@@ -156,7 +150,7 @@ def test_an_error_that_a_periodic_call_raises_each_time_is_logged_once_until_the
         elif error := errors.pop(0):
             raise error
 
-    ticker = Ticker(InPlace(), 0, [call])
+    ticker = Ticker(SimpleNamespace(start_task=lambda main: main()), 0, [call])
     ticker.start()
     logged = [record.exc_info[0] for record in caplog.records if record.message == "pulse_failed"]
     assert logged == [ValueError, KeyError, KeyError]

@@ -81,6 +81,18 @@ def test_a_role_that_may_not_use_sequences_is_refused_with_the_grants_it_needs(s
         Site(with_role(database, TABLES))
 
 
+def test_a_table_that_row_security_hides_ends_the_start_unless_there_is_a_policy(site, database):
+    url = with_role(database, TABLES, "USAGE ON ALL SEQUENCES")
+    database.rows("ALTER TABLE users ENABLE ROW LEVEL SECURITY")
+    with pytest.raises(
+        UnusableDatabase, match=r"on users\. As the .* run ALTER TABLE users DISABLE ROW LEVEL SECURITY"
+    ):
+        Site(url)
+    database.rows("CREATE POLICY all_rows ON users USING (true)")
+    with Site(url) as limited:
+        assert limited.register("ayesha").ordinal
+
+
 def test_a_role_that_may_not_set_a_sequence_skips_the_numbers_in_use(site, database, monkeypatch):
     url = with_role(database, TABLES, "USAGE ON ALL SEQUENCES")
     write(site, "2")
