@@ -9,6 +9,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 from redis.connection import SSLConnection, parse_url
 from redis.sentinel import SentinelManagedSSLConnection
+from support.faults.disks import exfat_disk
 
 import config
 from config import SettingsError
@@ -204,6 +205,22 @@ def test_the_secret_key_of_production_may_be_in_a_file_that_is_made_once(load, t
     kept.write_bytes(b"\xff" * 64)
     for file in (kept, tmp_path, Path("/proc/nowhere/key")):
         assert refusal(load, **{**given, "SECRET_KEY_FILE": str(file)}).startswith(f"SECRET_KEY_FILE is '{file}', ")
+
+
+@pytest.mark.long(
+    proved_by="base/settings/test_config.py::test_the_secret_key_of_production_may_be_in_a_file_that_is_made_once"
+)
+def test_a_secret_key_is_made_on_a_disk_that_refuses_hard_links(load, tmp_path):
+    with exfat_disk(tmp_path / "disk") as disk:
+        if disk is None:
+            pytest.skip("the right to mount a disk is missing: `sudo make test-all` has it")
+        (disk / "one").touch()
+        with pytest.raises(PermissionError):
+            (disk / "two").hardlink_to(disk / "one")
+        given = {"ENVIRONMENT": "production", "SECRET_KEY_FILE": str(disk / "data" / "key")}
+        made = load(**given).secret_key
+        assert (load(**given).secret_key, len(made)) == (made, 64)
+        assert [path.name for path in (disk / "data").iterdir()] == ["key"]
 
 
 def test_an_override_wins_over_the_environment_and_the_environment_wins_over_the_file(load, monkeypatch, tmp_path):
