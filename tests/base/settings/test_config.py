@@ -9,7 +9,6 @@ import pytest
 from psycopg2.extensions import parse_dsn
 from redis.connection import SSLConnection, parse_url
 from redis.sentinel import SentinelManagedSSLConnection
-from support.faults.disks import exfat_disk
 
 import config
 from config import SettingsError
@@ -210,17 +209,14 @@ def test_the_secret_key_of_production_may_be_in_a_file_that_is_made_once(load, t
 @pytest.mark.long(
     proved_by="base/settings/test_config.py::test_the_secret_key_of_production_may_be_in_a_file_that_is_made_once"
 )
-def test_a_secret_key_is_made_on_a_disk_that_refuses_hard_links(load, tmp_path):
-    with exfat_disk(tmp_path / "disk") as disk:
-        if disk is None:
-            pytest.skip("the right to mount a disk is missing: `sudo make test-all` has it")
-        (disk / "one").touch()
-        with pytest.raises(PermissionError):
-            (disk / "two").hardlink_to(disk / "one")
-        given = {"ENVIRONMENT": "production", "SECRET_KEY_FILE": str(disk / "data" / "key")}
-        made = load(**given).secret_key
-        assert (load(**given).secret_key, len(made)) == (made, 64)
-        assert [path.name for path in (disk / "data").iterdir()] == ["key"]
+def test_a_secret_key_is_made_on_a_disk_that_refuses_hard_links(load, exfat_disk):
+    (exfat_disk / "one").touch()
+    with pytest.raises(PermissionError):
+        (exfat_disk / "two").hardlink_to(exfat_disk / "one")
+    given = {"ENVIRONMENT": "production", "SECRET_KEY_FILE": str(exfat_disk / "data" / "key")}
+    made = load(**given).secret_key
+    assert (load(**given).secret_key, len(made)) == (made, 64)
+    assert [path.name for path in (exfat_disk / "data").iterdir()] == ["key"]
 
 
 def test_an_override_wins_over_the_environment_and_the_environment_wins_over_the_file(load, monkeypatch, tmp_path):

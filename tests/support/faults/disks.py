@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from support.faults.shared_numbers import SharedNumber
-from support.programs.installed import program
 
 
 def slow_disk(folder: Path) -> tuple[SharedNumber | None, dict[str, str]]:
@@ -37,25 +36,3 @@ def small_disk(folder: Path, size: str) -> Iterator[Path | None]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
-
-
-@contextmanager
-def exfat_disk(folder: Path) -> Iterator[Path | None]:
-    """Mount a disk with exFAT, which has no hard links, owners or modes, or yield None if this user may not."""
-    folder.mkdir()
-    image = folder.with_suffix(".image")
-    with image.open("wb") as file:
-        file.truncate(16 * 1024 * 1024)
-    subprocess.run([program("mkfs.exfat"), image], check=True, capture_output=True)
-    mount = program("mount.exfat-fuse")
-    attached = subprocess.run(["losetup", "-f", "--show", image], check=False, capture_output=True, text=True)
-    if attached.returncode:
-        yield None
-        return
-    device = attached.stdout.strip()
-    try:
-        subprocess.run([mount, device, folder], check=True, capture_output=True)
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=False, capture_output=True)
-        subprocess.run(["losetup", "-d", device], check=True)
