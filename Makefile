@@ -88,14 +88,15 @@ audit: $(VENV)/dev $(VENV)/node  ## check the locked dependencies for known vuln
 	@$(WITH_NODE) npm --prefix $(REACT) audit --omit=dev
 
 # The headless shell needs half the CPU time. Without it, the full browser works as well.
-tools:  ## install programs that some tests need (Debian): Chromium, Firefox, WebKit, nginx, Caddy, Apache, ModSecurity, HAProxy, Varnish, systemd, PgBouncer, Redis, Prometheus, libfaketime, mmdebstrap, bindfs
+tools:  ## install programs that some tests need (Debian): Chromium, Firefox, WebKit, nginx, Caddy, Apache, ModSecurity, HAProxy, Varnish, systemd, PgBouncer, pgpool-II, Redis, Prometheus, libfaketime, mmdebstrap, bindfs, exFAT
 	@has() { command -v "$$1" || [ -x "/usr/sbin/$$1" ]; }; \
 	packages=; need() { has "$$1" >/dev/null || packages="$$packages $$2"; }; \
 	fc-list :lang=bn 2>/dev/null | grep -q . || packages="fontconfig fonts-dejavu-core fonts-lohit-beng-bengali"; \
 	need nginx nginx-light; need caddy caddy; need apache2 apache2; \
 	[ -e /usr/share/modsecurity-crs/owasp-crs.load ] || packages="$$packages libapache2-mod-security2 modsecurity-crs"; \
-	need haproxy haproxy; need varnishd varnish; need systemd-analyze systemd; need pgbouncer pgbouncer; \
+	need haproxy haproxy; need varnishd varnish; need systemd-analyze systemd; need pgbouncer pgbouncer; need pgpool pgpool2; \
 	need redis-server redis-server; need mmdebstrap mmdebstrap; need promtool prometheus; need faketime faketime; need bindfs bindfs; \
+	need mount.exfat-fuse exfat-fuse; need mkfs.exfat exfatprogs; \
 	need firefox-esr firefox-esr; need WebKitWebDriver webkit2gtk-driver; need Xvfb xvfb; \
 	has chromium-headless-shell >/dev/null || has chromium >/dev/null || chromium=chromium-headless-shell; \
 	[ -z "$$packages$$chromium" ] || $$([ "$$(id -u)" = 0 ] || echo sudo) sh -c "apt-get update -q && \

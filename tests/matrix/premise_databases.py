@@ -121,6 +121,9 @@ PgBouncer: a client of a transaction pool finds no state of another one
 PgBouncer: a pooler connects only to the primary
     Configuration, server_lifetime and DNS | an old primary counts nothing | accepted
     a pooler that moves back may count for a second there; docs/failover.md says so
+pgpool-II: a read shows what was committed before
+    Load Balancing, load_balance_mode | logins work, and receipts are right | holds anyway
+    base/database/test_pgpool.py::test_a_server_behind_pgpool_counts_and_logs_in_although_the_standby_is_late
 SQLite: what was committed is there after the process was killed
     Write-Ahead Logging, How WAL Works | an acknowledged visit is on disk | holds anyway
     counting/test_ledger_model.py::test_kill_9_loses_no_acknowledged_visit

@@ -55,7 +55,7 @@ Linux: random numbers cannot be guessed
     all keys of the machine would be known
 Linux: a file may have a second name
     link(2), EPERM | `SECRET_KEY_FILE` is made at the first start | holds anyway
-    base/settings/test_config.py::test_the_secret_key_of_production_may_be_in_a_file_that_is_made_once
+    base/settings/test_config.py::test_a_secret_key_is_made_on_a_disk_that_refuses_hard_links
 Linux: the user who makes a file is the one who uses it
     credentials(7) | backups continue after a command with `sudo` | holds anyway
     base/database/test_own_files.py::test_files_that_root_makes_belong_to_the_servers_user

@@ -66,11 +66,9 @@ UNAVAILABLE_STATES: tuple[type[Exception], ...] = (
     psycopg2.errors.ReadOnlySqlTransaction,
     psycopg2.errors.InsufficientPrivilege,
     psycopg2.errors.UndefinedTable,
-    psycopg2.errors.InvalidColumnReference,
 )
 """Errors of the database, not of the data. A demoted primary refuses to write, a right may be revoked (without USAGE of
-its schema, a role finds no table), and a dump that is being restored has no tables at first, and no keys until all rows
-are there.
+its schema, a role finds no table), and a table may not be restored yet.
 """
 
 TIMELINE_NUMBER = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"

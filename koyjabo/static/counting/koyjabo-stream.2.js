@@ -1,8 +1,8 @@
 /**
  * The stats as Server-Sent Events, and heartbeats, for pages whose policy or network blocks WebSockets. KoyJabo loads
  * this module if it cannot open one or does not need one (docs/client.md). Over HTTP/1.1, browsers open only six
- * connections to a host: hidden pages close their stream, and of the others of an origin, one holds it. If the page's policy forbids sockets, only two are tried, because each attempt is
- * reported as a violation.
+ * connections to a host: hidden pages close their stream, and of the others of an origin, one holds it. If the page's
+ * policy forbids sockets, only two are tried, because each attempt is reported as a violation.
  */
 
 /** @typedef {import("./client/line.js").Line} Line */

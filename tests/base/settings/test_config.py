@@ -206,6 +206,19 @@ def test_the_secret_key_of_production_may_be_in_a_file_that_is_made_once(load, t
         assert refusal(load, **{**given, "SECRET_KEY_FILE": str(file)}).startswith(f"SECRET_KEY_FILE is '{file}', ")
 
 
+@pytest.mark.long(
+    proved_by="base/settings/test_config.py::test_the_secret_key_of_production_may_be_in_a_file_that_is_made_once"
+)
+def test_a_secret_key_is_made_on_a_disk_that_refuses_hard_links(load, exfat_disk):
+    (exfat_disk / "one").touch()
+    with pytest.raises(PermissionError):
+        (exfat_disk / "two").hardlink_to(exfat_disk / "one")
+    given = {"ENVIRONMENT": "production", "SECRET_KEY_FILE": str(exfat_disk / "data" / "key")}
+    made = load(**given).secret_key
+    assert (load(**given).secret_key, len(made)) == (made, 64)
+    assert [path.name for path in (exfat_disk / "data").iterdir()] == ["key"]
+
+
 def test_an_override_wins_over_the_environment_and_the_environment_wins_over_the_file(load, monkeypatch, tmp_path):
     (tmp_path / ".env").write_text("PORT=1111\nSTARTING_TOTAL=1\nACTIVE_WINDOW_SECONDS=11\nTIMEZONE=UTC\n")
     monkeypatch.setenv("PORT", "2222")
