@@ -79,8 +79,8 @@ export function tick(ms) {
 }
 
 const globals = {
-  setTimeout(call, ms = 0) {
-    timers.set(++lastTimer, { atMs: nowMs + (ms || 0), call });
+  setTimeout(call, ms = 0, ...given) {
+    timers.set(++lastTimer, { atMs: nowMs + (ms || 0), call: () => call(...given) });
     return lastTimer;
   },
   setInterval(call, everyMs) {
