@@ -293,7 +293,7 @@ def test_the_last_email_within_a_limit_is_sent_by_only_one_of_two_workers(postgr
     ):
         assert send_invitation(one, 1)
         assert send_invitation(one, 2)
-        holder.cursor().execute("UPDATE mail_budgets SET used = used")
+        holder.cursor().execute("SELECT FROM mail_budgets FOR UPDATE")  # inserts do not wait for that
         sent = [threads.submit(send_invitation, site, number) for site, number in ((one, 3), (two, 4))]
         wait_until(lambda: database.rows(WAITING) == [(2,)], "both wait")
         holder.rollback()
