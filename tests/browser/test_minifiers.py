@@ -1,5 +1,5 @@
-"""Built scripts, alone and merged with scripts of the page around them, as other people's minifiers write them: they work,
-or the minifier refuses them with an error.
+"""Built scripts, alone and merged with scripts around them, as other people's minifiers write them: they work, or the
+minifier refuses them with an error.
 """
 
 from __future__ import annotations
