@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from pages import wait_for
@@ -32,19 +32,29 @@ async ([url, options]) => {
 
 
 class HostPages(BaseHTTPRequestHandler):
-    """Another site with empty pages. `?html=` is the text of a page, `?policy=` its Content-Security-Policy, and
-    `?embedder=` its Cross-Origin-Embedder-Policy.
+    """Another site with empty pages, and `files` by path. `?policy=` sets the Content-Security-Policy of a page, and
+    `?embedder=` its Cross-Origin-Embedder-Policy. Requests for one of `held` get an empty script once its event is set.
     """
 
+    files: ClassVar[dict[str, str]] = {}
+    held: ClassVar[dict[str, Event]] = {}
+
     def do_GET(self) -> None:
+        if self.path in self.held:
+            self.held[self.path].wait()
+            return self.send(b"", "text/javascript")
+        address = urlsplit(self.path)
+        query, text = parse_qs(address.query), self.files.get(address.path, "<!doctype html><title>Elsewhere</title>")
+        media_type = "text/javascript" if address.path.endswith(".js") else "text/html; charset=utf-8"
+        headers = (("policy", "Content-Security-Policy"), ("embedder", "Cross-Origin-Embedder-Policy"))
+        self.send(text.encode(), media_type, {header: query[name][0] for name, header in headers if name in query})
+
+    def send(self, body: bytes, media_type: str, headers: dict[str, str] | None = None) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        query = parse_qs(urlsplit(self.path).query)
-        for name, header in (("policy", "Content-Security-Policy"), ("embedder", "Cross-Origin-Embedder-Policy")):
-            for value in query.get(name, ()):
-                self.send_header(header, value)
+        for header, value in {"Content-Type": media_type, **(headers or {})}.items():
+            self.send_header(header, value)
         self.end_headers()
-        self.wfile.write(query.get("html", ["<!doctype html><title>Elsewhere</title>"])[0].encode())
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass

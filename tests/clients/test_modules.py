@@ -43,6 +43,10 @@ def test_a_client_stops_and_starts_again():
     run_module("restart")
 
 
+def test_a_client_on_a_server_does_nothing():
+    run_module("server")
+
+
 def test_a_page_without_storage_is_one_visit():
     run_module("storage")
 

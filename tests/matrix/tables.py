@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from matrix import browser, element
+from matrix import browser, element, page
 from matrix.behind import BEHIND
 from matrix.clients import CLIENTS
 from matrix.clocks import TIME
@@ -15,6 +15,6 @@ from matrix.table import Table
 from matrix.versions import VERSIONS
 
 TABLES: tuple[Table, ...] = (
-    *(browser.TABLE, element.TABLE, SETTINGS, BEHIND, PARTS, FRONT, INSTEAD, VERSIONS, TIME, CLIENTS),
+    *(browser.TABLE, element.TABLE, page.TABLE, SETTINGS, BEHIND, PARTS, FRONT, INSTEAD, VERSIONS, TIME, CLIENTS),
     MACHINE,
 )

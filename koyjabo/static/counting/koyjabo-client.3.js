@@ -9,7 +9,7 @@ import { origin } from "./client/origin.js";
 import { FRESH_AT_LOAD_MS, FRESH_MS, on, onReturn, persistently, Poll, POLL_MS } from "./client/requests.js";
 import { shared } from "./client/shared.js";
 import { isNewer, isStats } from "./client/stats.js";
-import { doNotCount, isId, isNotCounted, keep, local, parsed, session } from "./client/storage.js";
+import { doNotCount, isId, isNotCounted, isPage, keep, local, parsed, session } from "./client/storage.js";
 import { deliver, queue, waiting } from "./client/unsent.js";
 import { Visit } from "./client/visit.js";
 
@@ -155,6 +155,7 @@ export class KoyJabo {
    * @returns {() => void} ends it
    */
   pages(paths, listener) {
+    if (!isPage) return () => {};
     const list = [...paths], ended = new AbortController();
     this.#loading ??= persistently(() => import("./koyjabo-pages.2.js")).then(({ pagesOf }) =>
       (this.#pages = pagesOf(this, { socket: this.#socket, stream: () => this.#stream, base: this.#visit.base, requests: new Poll(), isNewer, shared })));
@@ -172,7 +173,7 @@ export class KoyJabo {
       this.#events = this.#inputs = this.#started = this.#stream = undefined;
       this.#say("connecting");
     }
-    return (this.#started ??= this.#start(this.#stopped.signal));
+    return (this.#started ??= isPage ? this.#start(this.#stopped.signal) : Promise.resolve());
   }
 
   /** @param {AbortSignal} signal */
@@ -229,7 +230,8 @@ export class KoyJabo {
    * @param {string} name  may contain a-z, 0-9 and _
    * @param {Record<string, unknown>} [props]  strings, numbers and booleans
    */
-  async track(name, props, page = location.pathname) {
+  async track(name, props, page = isPage ? location.pathname : "") {
+    if (!isPage) return;
     await shown();
     (await this.#loadEvents()).track(name, props, page === `${page}` ? addressOf(page) : page);
   }
@@ -272,12 +274,13 @@ export class KoyJabo {
     this.last = last;
     keep(session, this.#key, JSON.stringify({ ...stats, lastUpdated: freshMs }));
     if (this.#text === (this.#text = JSON.stringify([stats, last]))) return; // nothing has changed
-    dispatchEvent(new CustomEvent("globalStatsUpdated", { detail: stats }));
+    if (isPage) dispatchEvent(new CustomEvent("globalStatsUpdated", { detail: stats }));
     this.#tell();
   }
 
   /** Request the stats. Concurrent calls share one request. @returns {Promise<boolean>} whether the server responded */
   refresh() {
+    if (!isPage) return Promise.resolve(false);
     this.#contactMs = Date.now();
     return (this.#asking ??= this.#polls.get("api/stats", this.#visit.base)
       .then(async (response) => {

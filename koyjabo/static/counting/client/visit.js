@@ -3,7 +3,7 @@
 import { addressOf, withoutQuery } from "./address.js";
 import { headersFor, post } from "./posting.js";
 import { shared } from "./shared.js";
-import { isId, isNotCounted, keep, local, parsed, session } from "./storage.js";
+import { isId, isNotCounted, isPage, keep, local, parsed, session } from "./storage.js";
 import { deliver, done, note } from "./unsent.js";
 
 /**
@@ -52,7 +52,7 @@ function visitorId(remember, key, counts) {
 export class Visit {
   visitorId = "";
   /** @type {any} */
-  who; // the visitor, as sent to the server
+  who = {}; // the visitor, as sent to the server
   /** @type {any} */
   fields;
   isRegistered = false;
@@ -74,6 +74,7 @@ export class Visit {
 
   /** Continue the session's visit or begin one, which counts if `counts`. @param {boolean} [counts] */
   begin(counts = true) {
+    if (!isPage) return;
     const { communityId, remember = true, visitorIdKey = "visitorId", sessionKey = "" } = this.#options;
     counts &&= !isNotCounted() && !/^(file|content):/.test(location.protocol);
     this.visitorId = visitorId(remember, visitorIdKey, counts);
