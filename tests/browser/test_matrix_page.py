@@ -12,7 +12,7 @@ from matrix.page import TABLE
 from support.programs.processes import ROOT, wait_until
 
 SITE = """<!doctype html><html lang="en"><title>Shop</title><script>
-window.site = { said: [], ran: [], own: ["site", "define", "module", "exports", "show", "undeclared"] };
+window.site = { said: [], ran: [], own: ["site", "navigation", "define", "module", "exports", "show", "undeclared"] };
 addEventListener("error", (event) => site.said.push(`${event.message}`));
 addEventListener("unhandledrejection", ({ reason }) => site.said.push(`${reason}`));
 for (const name of ["warn", "error"]) console[name] = (...texts) => site.said.push(texts.join(" "));
@@ -24,35 +24,49 @@ site.wrap = (name) => {
   };
 };
 site.names = new Set(Object.getOwnPropertyNames(window));
-site.place = () => ["top", "left", "width"].map((side) => document.querySelector("#search").getBoundingClientRect()[side]).join(" ");
+site.place = () => {
+  const { top, left, width } = document.querySelector("#search").getBoundingClientRect();
+  return `${top} ${left} ${width}`;
+};
 </script>"""
-INPUT = '<h1>Shop</h1><input id="search"><script>document.querySelector("#search").focus(); site.before = site.place();</script>'
+INPUT = """<h1>Shop</h1><input id="search">
+<script>document.querySelector("#search").focus(); site.before = site.place();</script>"""
 MODULE = '<script type="module">{}</script>'
 STANDING = {
-    "import map": """<script type="importmap">{"imports": {"shop": "data:text/javascript,export default 'map'"}}</script>
+    "import map": """
+        <script type="importmap">{"imports": {"shop": "data:text/javascript,export default 'map'"}}</script>
         <script type="module">import shop from "shop"; site.ran.push(shop);</script>""",
     "modules": MODULE.format("site.ran.push('one')") + MODULE.format("site.ran.push('two')"),
     "old libraries": """<script>Object.defineProperty(Array.prototype, "toJSON", { value: () => "of Prototype.js" });
         window.define = Object.assign(() => site.ran.push("define"), { amd: {} }); window.module = { exports: {} };
         window.exports = module.exports;</script>""",
-    "history": """<script>Object.defineProperty(window, "navigation", { value: undefined }); site.wrap("early");</script>""",
+    "history": """<script>Object.defineProperty(window, "navigation", { value: undefined });
+        site.wrap("early");</script>""",
     "framework": """<main></main><script type="module" src="/built.js"></script>
         <script type="module">show({ value: "total" }); site.ran.push("react");</script>""",
 }
 RAN = {"import map": "map", "modules": "one two", "framework": "react", "merged": "start end"}
 """What stands on a page, and what it records when it works."""
 
-SHOWN = "(document.querySelector('koyjabo-count')?.shadowRoot?.querySelector('[part=number]') ?? document.querySelector('#total'))"
+SHOWN = """(document.querySelector("koyjabo-count")?.shadowRoot?.querySelector("[part=number]")
+  ?? document.querySelector("#total"))"""
 PACKAGE = """import { KoyJabo } from "./koyjabo/static/counting/koyjabo.js";
 const koyjabo = new KoyJabo({ baseUrl: "%s", pageViews: true });
-koyjabo.subscribe((stats) => { if (document.querySelector("#total")) document.querySelector("#total").textContent = stats?.totalVisits ?? ""; });
+koyjabo.subscribe((stats) => {
+  const shown = document.querySelector("#total");
+  if (shown && stats) shown.textContent = stats.totalVisits;
+});
 koyjabo.start();"""
-HARM = """[
-  [site.said.join(), "nothing is printed or thrown"],
-  [document.activeElement.id === "search" ? "" : document.activeElement.outerHTML, "the focus stays"],
-  [site.place() === site.before ? "" : site.place(), "the layout stays"],
-  [Object.getOwnPropertyNames(window).filter((name) => !site.names.has(name) && !site.own.includes(name)).join() === "koyjaboShared" ? "" : "more", "one global"],
-].filter(([harm]) => harm).join()"""
+HARM = """(() => {
+  const mine = (name) => site.names.has(name) || site.own.includes(name);
+  const changes = {
+    printed: [site.said.join(), ""],
+    focus: [document.activeElement.id, "search"],
+    layout: [site.place(), site.before],
+    globals: [Object.getOwnPropertyNames(window).filter((name) => !mine(name)).join(), "koyjaboShared"],
+  };
+  return Object.entries(changes).filter(([, [now, before]]) => now !== before).join();
+})()"""
 
 
 def put(source: str) -> str:
@@ -80,7 +94,8 @@ class Shop:
         if self.standing == "merged":
             self.script = put("/bundle.js") if self.where == "beside" else '<script src="/bundle.js"></script>'
         if self.standing == "several of us":
-            self.script += tag + module + element.format("")
+            self.script += tag + module
+            self.element += element.format("")
         if self.standing == "history":
             self.element = self.element.replace("></", " views></")
 
