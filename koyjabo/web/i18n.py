@@ -230,9 +230,9 @@ def _local(at_ms: int, pattern: str) -> str:
     return _time(local, pattern)
 
 
-def weekday(iso: str) -> str:
-    """The name of a day's weekday."""
-    return str(format_date(date.fromisoformat(iso), "EEEE", locale=language()))
+def weekday(iso: str, is_short: bool = False) -> str:
+    """The name of a day's weekday: `Saturday`, or `Sat`."""
+    return str(format_date(date.fromisoformat(iso), "EEE" if is_short else "EEEE", locale=language()))
 
 
 def day(iso: str, has_weekday: bool = False) -> str:

@@ -10,7 +10,7 @@ from support.programs.processes import wait_until
 from support.servers.server import Server
 
 VIEW = "?range=7d&compare=previous"
-FIGURES = ("visits", "visitors", "new_visitors", "page_views", "median_s")
+FIGURES = ("visits", "visitors", "new_visitors", "median_s")
 FORBIDDEN = 4003
 
 

@@ -35,6 +35,10 @@ class Dimension:
         """The position of a value among the rows. All values outside `order` share the last position."""
         return self.order.index(value) if value in self.order else len(self.order)
 
+    def is_named(self, value: str | None) -> bool:
+        """Whether a value names something, as Direct does. Visits without a name are last on pages."""
+        return value is not None or self.without == IS_DIRECT
+
     def default_rows(self, least: int) -> int:
         """The number of rows of a list without a limit: at least `least`, and all values that have an order."""
         return max(least, len(self.order))

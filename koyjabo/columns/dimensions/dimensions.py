@@ -70,7 +70,7 @@ OWN_WORDS = {"own": N_("Own visits"), "others": N_("Visits by others")}
 ATTENDED_WORDS = {"none": N_("Under 1 second"), "attended": N_("1 second or more")}
 
 DAY_NAMES = N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday")
-WEEKDAY = "weekday"
+WEEKDAY, HOUR_OF_DAY = "weekday", "hour"
 WEEKDAYS = dict(zip("1234567", DAY_NAMES, strict=True))
 HOURS = tuple(map(str, range(24)))
 
@@ -89,13 +89,13 @@ DIMENSIONS = (
     Dimension("device", N_("Device"), "devices", DEVICES, IS_UNKNOWN),
     Dimension("browser", N_("Browser"), "devices", without=IS_UNKNOWN),
     Dimension("system", N_("System"), "devices", without=IS_UNKNOWN),
-    Dimension(WEEKDAY, N_("Weekday"), "when", WEEKDAYS, order=tuple(WEEKDAYS)),
-    Dimension("hour", N_("Hour"), "when", shown=hour_label, order=HOURS),
+    Dimension(WEEKDAY, N_("Weekday"), words=WEEKDAYS, order=tuple(WEEKDAYS)),
+    Dimension("hour", N_("Hour"), shown=hour_label, order=HOURS),
     Dimension(SOURCE, N_("Source"), "sources", without=IS_DIRECT, stored=source_names.value_of, shown=source_name),
     Dimension("channel", N_("Channel"), "sources", CHANNELS),
     Dimension("utm_source", N_("Campaign source")),
     Dimension("utm_medium", N_("Medium")),
-    Dimension("utm_campaign", N_("Campaign"), "sources"),
+    Dimension("utm_campaign", N_("Campaign")),
     Dimension("utm_term", N_("Term")),
     Dimension("utm_content", N_("Content")),
     Dimension(COUNTRY, N_("Country"), "places", without=IS_UNKNOWN, shown=place_label),

@@ -8,8 +8,13 @@ from pyroaring import BitMap
 
 from .periods import PERIOD_KEYS
 
-EVERYTHING, LENGTHS = "everything", "lengths"
-"""Keys other than PERIOD_KEYS and the visit dimensions: all visits together, and the lengths of measured visits."""
+EVERYTHING, LENGTHS, PRESENT = "everything", "lengths", "present"
+"""Keys other than PERIOD_KEYS and the visit dimensions: all visits together, the lengths of measured visits, and the
+dimensions that visits have a value of.
+"""
+
+WEEKDAY_AND_HOUR = "weekday and hour"
+"""A key whose names are pairs of a weekday and an hour."""
 
 PERIODS = (EVERYTHING, *PERIOD_KEYS.values())
 """Keys whose groups have `pages`."""

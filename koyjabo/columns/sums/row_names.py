@@ -7,7 +7,7 @@ from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.models import SITE
 from koyjabo.columns.blocks.block import Block
 from koyjabo.columns.blocks.rows import Rows
-from koyjabo.columns.dimensions.dimensions import COMMUNITY
+from koyjabo.columns.dimensions.dimensions import COMMUNITY, HOUR_OF_DAY, WEEKDAY
 from koyjabo.columns.dimensions.readers import TIME_READERS, TRAITS
 from koyjabo.columns.query.groups import EVERYTHING, LENGTHS
 from koyjabo.columns.query.periods import DAY, HOUR, MONTH, PERIOD_KEYS, WEEK, period_of
@@ -49,3 +49,11 @@ def minutes_of(rows: Rows) -> tuple[list[int], list[int]]:
     minutes = [at_ms // MINUTE_MS * 60 for at_ms in rows.column("at_ms")]
     numbers = {minute_s: number for number, minute_s in enumerate(dict.fromkeys(minutes))}
     return list(map(numbers.__getitem__, minutes)), list(numbers)
+
+
+def weekdays_and_hours(rows: Rows, clock: Clock) -> tuple[list[int], list[tuple[str, str]]]:
+    """Return the number of each row's weekday and hour, and the pairs."""
+    read = [names_of(rows.block, dimension, clock) for dimension in (WEEKDAY, HOUR_OF_DAY)]
+    pairs = list(zip(*(map(names.__getitem__, rows.column(column)) for column, names in read), strict=True))
+    numbers = {pair: number for number, pair in enumerate(dict.fromkeys(pairs))}
+    return list(map(numbers.__getitem__, pairs)), list(numbers)

@@ -19,7 +19,7 @@ from koyjabo.columns.blocks.state_queries import DatabaseSession, RowState
 from koyjabo.columns.blocks.table_rows import TableRows
 from koyjabo.columns.dimensions.dimensions import EVENT_DIMENSION, VIEWED_PAGE, has_many
 from koyjabo.columns.dimensions.trait_parser import TraitParser
-from koyjabo.columns.query.groups import LENGTHS, VALUE, Attended, Groups
+from koyjabo.columns.query.groups import LENGTHS, PRESENT, VALUE, Attended, Groups
 from koyjabo.columns.query.periods import DAY, HOUR_MS
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.evidence.facts import CHANGING_FACTS
@@ -28,6 +28,7 @@ from .counted_events import CountedEvents, drop_largest, properties_of
 from .filters import PassingVisits, VisitsWithEvents, check, passes_without_visit
 from .followed_sums import FollowedSums
 from .length_counts import LengthCounts
+from .present_dimensions import PresentDimensions
 from .value_visits import ValueVisits, visits_of_values
 from .visit_sums import VisitSums
 
@@ -129,6 +130,11 @@ class RunningSums:
         """Return the lengths of the query's measured visits. For `others`, see `by`."""
         lengths: LengthCounts = self._of(query).visits.followed(LENGTHS, query.until_ms, others)
         return lengths
+
+    def present(self, query: ReportQuery, others: Collection[str] = ()) -> set[str]:
+        """Return the dimensions of visits that the query's visits have a value of. For `others`, see `by`."""
+        sums: PresentDimensions = self._of(query).visits.followed(PRESENT, query.until_ms, others)
+        return sums.names
 
     def attended(self, query: ReportQuery, sets: Mapping[Hashable, BitMap]) -> list[Attended]:
         """Return the attended visits in each set of a query's visits (`AttendedSets`)."""

@@ -10,10 +10,10 @@ from pyroaring import BitMap
 from koyjabo.base.core.clock import Clock
 from koyjabo.columns.blocks.rows import Rows
 from koyjabo.columns.blocks.table_rows import Changes
-from koyjabo.columns.query.groups import PERIODS, Group
+from koyjabo.columns.query.groups import PERIODS, WEEKDAY_AND_HOUR, Group
 from koyjabo.columns.query.periods import MINUTE, PERIOD_KEYS
 from koyjabo.counting.evidence.facts import ARE_ATTENDED
-from .row_names import are_new, minutes_of, names_of
+from .row_names import are_new, minutes_of, names_of, weekdays_and_hours
 
 NAME_SIZE, CONTAINER, CONTAINER_SIZE = 500, 65_536, 8_192
 """Bytes that a name takes, and the maximum bytes of a bitmap per CONTAINER numbers."""
@@ -37,6 +37,8 @@ class VisitCounts:
         if self._key == PERIOD_KEYS[MINUTE]:
             numbers, minutes = minutes_of(rows)
             return numbers, list(map(self._clock.local, minutes))
+        if self._key == WEEKDAY_AND_HOUR:
+            return weekdays_and_hours(rows, self._clock)
         column, names = names_of(rows.block, self._key, self._clock)
         return rows.column(column), names
 

@@ -6,11 +6,12 @@ from typing import Any
 from koyjabo.base.core.clock import Clock
 from koyjabo.columns.blocks.rows import Rows
 from koyjabo.columns.blocks.table_rows import AttendedRows, TableRows
-from koyjabo.columns.query.groups import LENGTHS
+from koyjabo.columns.query.groups import LENGTHS, PRESENT
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.evidence.facts import CHANGING_FACTS
 from .followed_sums import Check, FollowedSums
 from .length_counts import LengthCounts
+from .present_dimensions import PresentDimensions
 from .visit_counts import VisitCounts
 
 
@@ -18,7 +19,9 @@ class VisitSums(FollowedSums):
     """Visit counts by dimension, period or length. `passes` keeps the rows that pass the filters."""
 
     def __init__(self, query: ReportQuery, clock: Clock, table: TableRows, passes: Check) -> None:
-        def counts(key: str) -> VisitCounts | LengthCounts:
+        def counts(key: str) -> VisitCounts | LengthCounts | PresentDimensions:
+            if key == PRESENT:
+                return PresentDimensions(clock)
             return LengthCounts() if key == LENGTHS else VisitCounts(key, clock, query.scope)
 
         super().__init__(query, clock, table, counts, passes)

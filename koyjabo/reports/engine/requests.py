@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from koyjabo.columns.dimensions.dimensions import EVENT_DIMENSION, VIEWED_PAGE, Value, dimension_of, has_many
-from koyjabo.columns.query.groups import EVERYTHING, LENGTHS, NO_VISITS, VALUE
+from koyjabo.columns.query.groups import EVERYTHING, LENGTHS, NO_VISITS, PRESENT, WEEKDAY_AND_HOUR
 from koyjabo.columns.query.periods import DAY, PERIOD_KEYS
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.query.granularities import periods, running
@@ -137,23 +137,46 @@ class BreakdownRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class ValueRequest:
-    """Requests whether any visit has a value of one of the dimensions. The result is a bool. Later dimensions are read
-    only if the earlier ones have no values.
+class PresentRequest:
+    """Requests the names of the dimensions that the query's visits and events have a value of, except VIEWED_PAGE of a
+    scope that has never had a page view. The result is a frozenset.
     """
 
     query: ReportQuery
-    dimensions: tuple[str, ...]
+
+    def groups(self) -> Iterator[tuple[ReportQuery, str]]:
+        yield self.query, PRESENT
+
+    def read(self, snapshot: Snapshot) -> frozenset[str]:
+        present = snapshot.present(self.query)
+        return present if snapshot.has_page_views(self.query.scope) else present - {VIEWED_PAGE}
+
+
+@dataclass(frozen=True, slots=True)
+class ViewsRequest:
+    """Requests whether the scope has ever had a page view. The result is a bool."""
+
+    query: ReportQuery
 
     def groups(self) -> Iterator[tuple[ReportQuery, str]]:
         yield from ()
 
     def read(self, snapshot: Snapshot) -> bool:
-        query, events_by = self.query, snapshot.columns.sums.events_by
-        by_dimension = (
-            events_by(query, name, VALUE) if has_many(name) else snapshot.by(query, name) for name in self.dimensions
-        )
-        return any(value is not None for values in by_dimension for value in values)
+        return snapshot.has_page_views(self.query.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class HoursRequest:
+    """Requests the visits by weekday and hour. The result is a dict of visits by both values."""
+
+    query: ReportQuery
+
+    def groups(self) -> Iterator[tuple[ReportQuery, str]]:
+        yield self.query, WEEKDAY_AND_HOUR
+
+    def read(self, snapshot: Snapshot) -> dict[tuple[str, str], int]:
+        groups = snapshot.by(self.query, WEEKDAY_AND_HOUR)
+        return {pair: group.visits for pair, group in groups.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +193,9 @@ class LedgerRequest:
         return self.reader(snapshot, self.query)
 
 
-ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | ValueRequest | LedgerRequest
+ReportRequest = (
+    SummaryRequest | TimelineRequest | BreakdownRequest | PresentRequest | ViewsRequest | HoursRequest | LedgerRequest
+)
 """A hashable request. `groups` are the (query, key) pairs that it reads. `read` raises LedgerUnavailable."""
 
 

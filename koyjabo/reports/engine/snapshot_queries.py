@@ -12,10 +12,10 @@ from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.database.models import Counter as LedgerCounter
 from koyjabo.base.models import Scope
 from koyjabo.columns.columns import ColumnReading, Columns, LengthCounts
-from koyjabo.columns.dimensions.dimensions import VIEWED_PAGE
-from koyjabo.columns.query.groups import EVERYTHING, NO_VISITS, Group, Groups
+from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES, VIEWED_PAGE, Value, has_many
+from koyjabo.columns.query.groups import EVERYTHING, NO_VISITS, VALUE, Group, Groups
 from koyjabo.columns.query.periods import DAY, HOUR, MINUTE, period_of
-from koyjabo.columns.query.report_query import ReportQuery
+from koyjabo.columns.query.report_query import FIRST_DAY, LAST_DAY, ReportQuery
 from koyjabo.counting.models import DailyVisits, Event
 from koyjabo.people.models import Community
 from .results import REDUCED_VISITS_REASON
@@ -75,6 +75,24 @@ class Snapshot:
     def lengths(self, query: ReportQuery) -> LengthCounts:
         """Return the attended times of measured visits."""
         return self.columns.sums.lengths(query, self.groups.get(query, ()))
+
+    def present(self, query: ReportQuery) -> frozenset[str]:
+        """Return the dimensions that a visit of the query, or an event of it, has a value of."""
+        sums = self.columns.sums
+        names = set(sums.present(query, self.groups.get(query, ())))
+        of_events = (name for name in DIMENSION_NAMES if has_many(name))
+        names.update(name for name in of_events if any(map(is_value, sums.events_by(query, name, VALUE))))
+        if "page" in names:
+            names.add(VIEWED_PAGE)
+        return frozenset(names)
+
+    def has_page_views(self, scope: Scope) -> bool:
+        """Return whether the scope has had a `pageview` event."""
+        return self.columns.sums.events_by(ReportQuery(FIRST_DAY, LAST_DAY, scope), VIEWED_PAGE, DAY).total() > 0
+
+
+def is_value(value: Value) -> bool:
+    return value is not None
 
 
 def read_all(session: Session, clock: Clock, columns: Columns, requests: Sequence[Any]) -> list[Any]:

@@ -98,6 +98,7 @@ def values(
         gone = [row for row in before.rows if row.value not in present]
         rows += [Row(row.value, row.label, NO_SUMS, 0.0) for row in gone[:MAX_GONE_VALUES]]
         rows.sort(key=lambda row: dimension_of(dimension).place(row.value))
+    rows.sort(key=lambda row: not dimension_of(dimension).is_named(row.value))
     chosen = query.filters.get(dimension, Filter()).any_of
     lines = []
     for row in rows:

@@ -2,19 +2,28 @@
 
 from flask_babel import gettext, lazy_gettext as _
 
-from koyjabo.columns.dimensions.dimensions import dimension_of
+from koyjabo.columns.dimensions.dimensions import COUNTRY, HOUR_OF_DAY, dimension_of
 from .card import card
 
 MAP = "map"
 """The tab that shows the countries on a map, or the cities of Bangladesh (`ViewResults.dots`)."""
 
+GRID = "grid"
+"""The tab that shows weekdays and hours (`hours_grid`), instead of the hours, if the range is long enough."""
+
+DIMENSION_OF_TAB = {MAP: COUNTRY, GRID: HOUR_OF_DAY}
+"""The dimension of each tab with another name."""
+
+MORE_LISTS = "more"
+"""The part that links to the lists that no card shows."""
+
 
 SITE_CARDS = (
     card("pages", _("Pages")),
-    card("sources", _("Sources")),
+    card("sources", _("Sources"), "utm_campaign", "utm_medium"),
     card("places", _("Locations"), MAP),
     card("devices", _("Devices")),
-    card("when", _("When")),
+    card("when", _("When"), GRID, HOUR_OF_DAY),
     card("communities", _("Communities")),
 )
 
@@ -23,5 +32,5 @@ COMMUNITY_CARDS = tuple(shown for shown in SITE_CARDS if shown.name != "communit
 
 
 def label(tab: str) -> str:
-    text: str = gettext("Map") if tab == MAP else gettext(dimension_of(tab).label)
-    return text
+    names = {MAP: gettext("Map"), GRID: gettext("Weekdays and hours")}
+    return str(names.get(tab) or gettext(dimension_of(tab).label))

@@ -43,6 +43,9 @@ NEW_FIGURE = "new"
 RETURNING_FIGURE = "returning_visitors"
 """A figure that only the chart shows: those who came before a period. A longer range has fewer of them."""
 
+UNVIEWED_FIGURES = {RETURNING_FIGURE, "page_views"}
+"""Figures that are not among the others where no page view was ever counted."""
+
 UNEVEN_DAYS_REASON = N_("Not comparable by day")
 UNMEASURED_RANGE_REASON = N_("Nothing was measured in this range")
 

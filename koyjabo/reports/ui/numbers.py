@@ -9,7 +9,7 @@ from zlib import crc32
 from koyjabo.reports.engine.results import Breakdown
 from . import figures, timelines
 from .card import Card
-from .cards import MAP
+from .cards import GRID, MAP, MORE_LISTS
 from .view_results import ViewResults
 
 Cell = Sequence[int | float | str | None]
@@ -37,12 +37,10 @@ def numbers(results: ViewResults) -> Numbers:
         summary = results.summary
         days = [(query.first, query.last) for query in (plan.query, plan.compared) if query]
         rest["figures"] = [summary.reason, days]
-        for figure in results.figures:
-            if figure.name == figures.RETURNING_FIGURE:
-                continue
+        for figure in results.shown_figures:
             compared = [figure.before] if figure.change is None else [figure.change, figure.before]
             cells[f"figures.{figure.name}"] = [*figure.numbers, *compared] if summary.compared else figure.numbers
-            rest["figures"].append((figure.value is None, figure.change is None, figure.ratio is None))
+            rest["figures"].append((figure.name, figure.value is None, figure.change is None, figure.ratio is None))
         if summary.until:
             cells["until"] = [summary.until[11:16]]
     if draws("chart"):
@@ -53,7 +51,10 @@ def numbers(results: ViewResults) -> Numbers:
     else:
         for card in plan.base.cards:
             if draws(card.name):
-                rest[card.name] = _card(results, card, cells)
+                drawn = _hours if results.tab(card) == GRID else _card
+                rest[card.name] = drawn(results, card, cells)
+        if draws(MORE_LISTS):
+            rest[MORE_LISTS] = results.more_lists
     return Numbers(cells, {name: f"{crc32(repr(value).encode()):x}" for name, value in rest.items()})
 
 
@@ -93,6 +94,13 @@ def _card(results: ViewResults, card: Card, cells: dict[str, Cell]) -> dict[str,
         "map": [(line.value, line.number) for line in on_map],
         "off_map": results.off_map if tab == MAP and results.dots else 0,
     }
+
+
+def _hours(results: ViewResults, card: Card, cells: dict[str, Cell]) -> Any:
+    for row in results.grid:
+        for cell in row.cells:
+            cells[f"{card.name}.{row.weekday}.{cell.hour}"] = [cell.level, cell.visits]
+    return results.is_empty(card)
 
 
 def _whole(results: ViewResults, *listed: Any) -> list[Breakdown]:

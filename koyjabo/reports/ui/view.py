@@ -19,6 +19,7 @@ from koyjabo.web.i18n import count, language, time_of_day
 from . import breakdowns, cards, choices, figures, filters, numbers, range_picker, timelines
 from .breakdowns import Pages
 from .card import Card
+from .cards import DIMENSION_OF_TAB, GRID, MORE_LISTS
 from .filters import Chip
 from .page_address import Choice, PageAddress
 from .range_picker import Picker
@@ -143,6 +144,13 @@ class View:
             choices.append(Choice(url, cards.label(tab), tab == self.results.tab(card)))
         return choices
 
+    @property
+    def more_lists(self) -> list[Choice]:
+        """Links to the lists that no card shows."""
+        names = self.results.more_lists if self.draws(MORE_LISTS) else []
+        lists = ((name, self.address.having({"by": name, "find": None})) for name in names)
+        return [Choice(str(address), cards.label(name)) for name, address in lists]
+
     @cached_property
     def pages(self) -> Pages:
         plan, values = self.plan, self.results.values(*self.plan.whole_list)
@@ -174,7 +182,8 @@ class View:
     def _open_list(self, card: Card) -> str:
         """The dimension of a card's open list; of its open tab if the card is not drawn."""
         is_drawn = self.draws(card.name) and not self.plan.by
-        return self.results.listed(card).dimension if is_drawn else self.plan.lists(card)[0][0]
+        tab = self.results.tab(card) if is_drawn else self.plan.tab(card)
+        return self.results.listed(card).dimension if is_drawn and tab != GRID else DIMENSION_OF_TAB.get(tab, tab)
 
     def csv_of_values(self, dimension: str) -> str:
         """Return the URL of a CSV file with all values."""

@@ -11,18 +11,20 @@ from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.services import Services
-from koyjabo.columns.dimensions.dimensions import CITY_NAME, COUNTRY, WEEKDAY, dimension_of
+from koyjabo.columns.dimensions.dimensions import CITY_NAME, COUNTRY, HOUR_OF_DAY, dimension_of
 from koyjabo.columns.query.periods import GRANULARITIES
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine import snapshot_queries
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
+    HoursRequest,
     LedgerRequest,
+    PresentRequest,
     ReportRequest,
     SummaryRequest,
     TimelineRequest,
-    ValueRequest,
+    ViewsRequest,
 )
 from koyjabo.reports.engine.results import MAX_BREAKDOWN_ROWS, SnapshotTotals
 from koyjabo.reports.engine.snapshot_queries import Snapshot
@@ -32,7 +34,7 @@ from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
 from koyjabo.reports.query.ranges import DEFAULT_RANGE, first_range
 from . import breakdowns, figures, timelines
 from .card import Card
-from .cards import MAP
+from .cards import GRID, MAP, MORE_LISTS
 from .page_address import Pairs
 from .report_context import VIEW_PARAMETERS, ReportContext
 
@@ -43,8 +45,11 @@ RENAMED_PAIRS = {("compare", "weekday"): ("compare", PREVIOUS_PERIOD)}
 """Parameters in addresses from earlier versions, with what they mean now."""
 
 ALL_COUNTRIES, ALL_CITIES = (COUNTRY, MAX_BREAKDOWN_ROWS), (CITY_NAME, MAX_BREAKDOWN_ROWS)
-LISTS = {MAP: (ALL_COUNTRIES, ALL_CITIES, (CITY_NAME,)), CITY_NAME: ((CITY_NAME,), (COUNTRY,))}
+LISTS: dict[str, tuple[Any, ...]] = {MAP: (ALL_COUNTRIES, ALL_CITIES, (CITY_NAME,)), GRID: ()}
 """What tabs may show, depending on the results. All other tabs show the dimension of their name."""
+
+DAYS_FOR_GRID = 7
+"""The days that the range and the scope need for hours by weekday."""
 
 
 def totals(snapshot: Snapshot, query: ReportQuery) -> SnapshotTotals:
@@ -158,25 +163,26 @@ class ViewPlan:
         return next((tab for tab in self.open_tabs if tab in tabs), tabs[0])
 
     def tabs(self, card: Card) -> list[str]:
-        """The tabs of a card. Weekdays are compared only in ranges of at least a week."""
-        has_week = shifted(self.query.first, 6) <= self.query.last
-        return [tab for tab in card.tabs if tab != WEEKDAY or has_week]
+        """The tabs of a card, including those without a value."""
+        hidden = HOUR_OF_DAY if self.has_grid else GRID
+        return [tab for tab in card.tabs if tab != hidden]
 
-    def lists(self, card: Card) -> tuple[Any, ...]:
-        """The lists that the open tab of a card may show: a dimension, and how many of its values."""
-        tab = self.tab(card)
-        return LISTS.get(tab, ((tab,),))
+    @cached_property
+    def has_grid(self) -> bool:
+        """Whether hours are shown by weekday."""
+        is_long = shifted(self.query.first, DAYS_FOR_GRID - 1) <= self.query.last and self.query.since_ms is None
+        return is_long and bool(self._first_day) and shifted(str(self._first_day), DAYS_FOR_GRID) <= self.today
 
     def other(self, name: str) -> str:
         return self.parameters.others.get(name, "")
 
     # Requests for its parts
 
-    def requests(self, draws: Callable[[str], bool]) -> Iterator[ReportRequest]:
-        """Yield the requests for the parts that are drawn, and for the page's other data."""
+    def requests(self, draws: Callable[[str], bool], tab_of: Callable[[Card], str]) -> Iterator[ReportRequest]:
+        """Yield the requests for the parts that are drawn, with the open tabs, and for the page's other data."""
         yield from self.ledger_requests
         if draws("figures") or draws("chart"):
-            yield self.summary_request
+            yield from (self.summary_request, self.views_request)
         if draws("chart"):
             yield from self.timeline_requests
         if self.by:
@@ -184,11 +190,13 @@ class ViewPlan:
             return
         for card in self.base.cards:
             if draws(card.name):
-                yield self.value_request(card)
-                for listed in self.lists(card):
+                tab = tab_of(card)
+                for listed in LISTS.get(tab, ((tab,),)):
                     yield from self.breakdown_requests(*listed)
                 if CITY_NAME in card.tabs:
                     yield self.cities_request
+        if any(map(draws, (MORE_LISTS, *(card.name for card in self.base.cards)))):
+            yield from (self.present_request, self.hours_request)
 
     @property
     def ledger_requests(self) -> list[LedgerRequest]:
@@ -215,10 +223,17 @@ class ViewPlan:
             [*requests, BreakdownRequest(self.compared, dimension, MAX_BREAKDOWN_ROWS)] if self.compared else requests
         )
 
-    def value_request(self, card: Card) -> ValueRequest:
-        """Return the request for whether a tab of the card has a value. The open tab comes first."""
-        dimensions = filter(is_dimension, card.tabs)
-        return ValueRequest(self.query, tuple(sorted(dimensions, key=lambda tab: tab != self.tab(card))))
+    @property
+    def views_request(self) -> ViewsRequest:
+        return ViewsRequest(self.query)
+
+    @property
+    def present_request(self) -> PresentRequest:
+        return PresentRequest(self.query)
+
+    @property
+    def hours_request(self) -> HoursRequest:
+        return HoursRequest(self.query)
 
     @property
     def whole_list(self) -> tuple[str, int, int]:

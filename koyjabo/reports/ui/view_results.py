@@ -5,15 +5,23 @@ from functools import cached_property
 from typing import Any
 
 from koyjabo.base.core.errors import StillCounting
-from koyjabo.columns.dimensions.dimensions import CITY_NAME
+from koyjabo.base.models import SITE
+from koyjabo.columns.dimensions.dimensions import (
+    CITY_NAME,
+    COMMUNITY,
+    DIMENSION_NAMES,
+    HOUR_OF_DAY,
+    WEEKDAY,
+)
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import ReportRequest
 from koyjabo.reports.engine.results import SnapshotTotals, Summary
-from . import breakdowns, figures, map_dots
+from . import breakdowns, figures, hours_grid, map_dots
 from .breakdowns import Values
 from .card import Card
-from .cards import MAP
+from .cards import DIMENSION_OF_TAB, MAP
 from .figures import Figure
+from .hours_grid import GridRow
 from .map_dots import Dot
 from .page_address import PageAddress
 from .view_plan import ALL_CITIES, ALL_COUNTRIES, ViewPlan
@@ -79,6 +87,12 @@ class ViewResults:
         plan = self.plan
         return figures.figures(self.summary, self._address, plan.metric, plan.per_day)
 
+    @property
+    def shown_figures(self) -> list[Figure]:
+        """The figures without those only the chart shows, and without page views if the scope never had one."""
+        hidden = {figures.RETURNING_FIGURE} if self[self.plan.views_request] else figures.UNVIEWED_FIGURES
+        return [figure for figure in self.figures if figure.name not in hidden]
+
     @cached_property
     def has_cities(self) -> bool:
         """Whether a visit of the range has a city."""
@@ -99,11 +113,19 @@ class ViewResults:
         return self.values(*ALL_CITIES).total.visits - sum(dot.line.number for dot in self.dots)
 
     def tabs(self, card: Card) -> list[str]:
-        return [tab for tab in self.plan.tabs(card) if tab != CITY_NAME or self.has_cities]
+        """The tabs that have a value; all tabs if none has."""
+        return self._tabs(card, self._all)
 
     def tab(self, card: Card) -> str:
         """The open tab, or the first one if that has nothing to show."""
-        tab, tabs = self.plan.tab(card), self.tabs(card)
+        return self._tab(card, self._all)
+
+    def _tabs(self, card: Card, results: Mapping[ReportRequest, Any]) -> list[str]:
+        present, tabs = results[self.plan.present_request], self.plan.tabs(card)
+        return [tab for tab in tabs if DIMENSION_OF_TAB.get(tab, tab) in present] or tabs
+
+    def _tab(self, card: Card, results: Mapping[ReportRequest, Any]) -> str:
+        tab, tabs = self.plan.tab(card), self._tabs(card, results)
         return tab if tab in tabs else tabs[0]
 
     def listed(self, card: Card) -> Values:
@@ -115,12 +137,28 @@ class ViewResults:
 
     def is_empty(self, card: Card) -> bool:
         """Whether a card is known to have no value, or visits in fewer than MIN_HOURS, so that it is hidden."""
-        if self.plan.by or not self.draws(card.name):
-            return False
-        if self.tab(card) == "hour":
-            lines = [line for line in self.values("hour").lines if line.number]
-            return len(lines) < MIN_HOURS and not any(line.is_chosen for line in lines)
-        return not self[self.plan.value_request(card)]
+        return not self.plan.by and self.draws(card.name) and self._has_nothing(card)
+
+    def _has_nothing(self, card: Card) -> bool:
+        plan = self.plan
+        present, hours = self[plan.present_request], {hour for _, hour in self[plan.hours_request]}
+        if HOUR_OF_DAY in card.tabs and not {WEEKDAY, HOUR_OF_DAY} & plan.query.filters.keys():
+            return len(hours) < MIN_HOURS
+        return bool(present.isdisjoint(card.tabs))
+
+    @property
+    def grid(self) -> list[GridRow]:
+        return hours_grid.grid(self[self.plan.hours_request])
+
+    @property
+    def more_lists(self) -> list[str]:
+        """The dimensions that have a value, and that no card has as a tab at the moment."""
+        cards = (card for card in self.plan.base.cards if not self._has_nothing(card))
+        hidden = {tab for card in cards for tab in self.tabs(card)}
+        if self.plan.query.scope != SITE:
+            hidden.add(COMMUNITY)
+        present = self[self.plan.present_request]
+        return [name for name in DIMENSION_NAMES if name in present and name not in hidden]
 
     def values(self, dimension: str, limit: int | None = None, offset: int = 0) -> Values:
         plan = self.plan
@@ -130,7 +168,16 @@ class ViewResults:
 
     @cached_property
     def _all(self) -> Mapping[ReportRequest, Any]:
-        return self._read(self.plan.requests(self.draws))
+        results = self._read(self.plan.requests(self.draws, self.plan.tab))
+
+        def lacking() -> list[ReportRequest]:
+            requests = self.plan.requests(self.draws, lambda card: self._tab(card, results))
+            return [request for request in requests if request not in results]
+
+        # If a tab has no value, another one is open. Its list is read in the same snapshot as everything else.
+        while requests := lacking():
+            results = self._read([*results, *requests])
+        return results
 
     @cached_property
     def _known(self) -> Mapping[ReportRequest, Any]:

@@ -15,6 +15,7 @@ from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.core.identity import Account
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.jobs.claims import DailyWork
+from koyjabo.columns.dimensions.dimensions import dimension_of
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.reports.engine.insights import Insights
@@ -93,13 +94,14 @@ def top_values(insights: Insights, week: ReportQuery, language: str) -> dict[str
 
     Raises LedgerUnavailable, and StillCounting after an update.
     """
-    weeks = (week, MAX_TOP_VALUES), (week_before(week), MAX_BREAKDOWN_ROWS)
+    weeks = (week, MAX_TOP_VALUES + 1), (week_before(week), MAX_BREAKDOWN_ROWS)  # visits without a value have a row
     requests = [BreakdownRequest(days, name, rows) for days, rows in weeks for name in DIMENSION_OF_LIST.values()]
     results = insights.read(requests, language)
     lists: dict[str, list[Line]] = {}
     for name, now, before in zip(DIMENSION_OF_LIST, results, results[len(DIMENSION_OF_LIST) :], strict=False):
         past = {row.value: row.sums.visits or 0 for row in before.rows}
-        lists[name] = [(row.label, row.sums.visits or 0, past.get(row.value, 0)) for row in now.rows]
+        is_named = dimension_of(DIMENSION_OF_LIST[name]).is_named
+        rows = [row for row in now.rows if is_named(row.value)][:MAX_TOP_VALUES]
+        lists[name] = [(row.label, row.sums.visits or 0, past.get(row.value, 0)) for row in rows]
     cities, countries = lists.pop("cities"), lists.pop("countries")
-    knows_cities = any(row.value is not None for row in results[2].rows)  # the server needs a file for cities (GEOIP)
-    return {**lists, "places": cities if knows_cities else countries}
+    return {**lists, "places": cities or countries}  # the server needs a file for cities (GEOIP)

@@ -3,7 +3,7 @@
 import { written } from "../webkit/figures.js";
 
 /** The first row of each card. Visits without a page are not a page; visits without a source are direct. A hidden card has neither. */
-const FIRST_ROWS = { "#insights-pages": "tr:not([data-value=''])", "#insights-sources": "tr" };
+const FIRST_ROWS = { "#insights-pages": "tr:not([data-value=''])", "#insights-sources": "tr:not(.quiet)" };
 
 /** @param {Element | null | undefined} element */
 const words = (element) => element?.textContent?.replace(/\s+/g, " ").trim() ?? "";

@@ -30,6 +30,7 @@ const inWords = (value) => (value === null ? "–" : written(Number(value)));
 /** How an element shows a value, by its `data-as`. @type {Record<string, (element: HTMLElement, value: any) => void>} */
 const SHOW = {
   bar: (element, value) => element.setAttribute("width", value),
+  level: (element, value) => (element.dataset.level = value),
   share: (element, value) => write(element, value === null ? "–" : `${decimal.format(value)}%`),
   decimal: (element, value) => write(element, decimal.format(value)),
   time: (element, value) => write(element, digits(value)),

@@ -98,10 +98,10 @@ def test_admins_and_viewers_receive_the_top_pages_sources_and_locations_and_memb
     mails = {mail["To"]: mail for mail in reports(mailbox)}
     text = text_of(mails["ayesha@example.com"]).replace("\r", "")
     assert "Pages\n- /metro: 3 (+200%)\n- /100%(count)s: 1\n" in text
-    assert "Sources\n- facebook.com: 5\n- Direct: 3\n" in text
+    assert "Sources\n- Facebook: 5\n- Direct: 3\n" in text
     assert "Locations\n- Dhaka, Bangladesh: 8 (+700%)\n" in text
     assert text.partition("Pages\n")[2].partition("\n\n")[0].count("\n") == 4
-    assert "<li>facebook.com: 5</li>" in html_of(mails["ayesha@example.com"])
+    assert "<li>Facebook: 5</li>" in html_of(mails["ayesha@example.com"])
     assert "ঢাকা, বাংলাদেশ: ৮ (+৭০০%)" in text_of(mails["karim@example.com"])
     assert "/metro" not in text_of(mails["salma@example.com"])
 

@@ -1,9 +1,12 @@
-/** Groups of links that are a single tab stop (`data-roving`): the arrow keys, Home and End move between the links. */
+/**
+ * Groups of links or cells that are a single tab stop (`data-roving`): the arrow keys, Home and End move between them.
+ * In a grid of `data-columns`, ↑ and ↓ move by a row.
+ */
 
 const STEPS = new Map([["ArrowUp", -1], ["ArrowLeft", -1], ["ArrowDown", 1], ["ArrowRight", 1], ["Home", -Infinity], ["End", Infinity]]);
 
 /** @param {Element} group  @returns {HTMLElement[]} */
-const links = (group) => [.../** @type {NodeListOf<HTMLElement>} */ (group.querySelectorAll("a[href]"))];
+const links = (group) => [.../** @type {NodeListOf<HTMLElement>} */ (group.querySelectorAll("a[href], td[tabindex]"))];
 
 /** @param {Element} group  @param {Element} [stop]  the link that is the tab stop; by default the one with focus, or the current one */
 function mark(group, stop) {
@@ -23,8 +26,10 @@ document.addEventListener("keydown", (event) => {
   const group = /** @type {Element} */ (event.target).closest("[data-roving]"), step = STEPS.get(event.key);
   if (!group || !step || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const all = links(group), at = all.indexOf(/** @type {HTMLElement} */ (event.target));
+  const columns = /^Arrow(Up|Down)$/.test(event.key) ? Number(/** @type {HTMLElement} */ (group).dataset.columns ?? 1) : 1;
   event.preventDefault();
-  all[Math.min(Math.max(at + step, 0), all.length - 1)]?.focus();
+  if (columns > 1 && !all[at + step * columns]) return;
+  all[Math.min(Math.max(at + step * columns, 0), all.length - 1)]?.focus();
 });
 
 document.addEventListener("replaced", markAll);
