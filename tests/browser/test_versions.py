@@ -21,6 +21,7 @@ MIXTURES = [cached for count in range(3) for cached in combinations(ENTRIES, cou
 NO_SOCKETS = "window.WebSocket = null;"
 OLD_WORKER = "/static/v-000000000000/counting/service-worker.js"
 OLD_IMPORT = f'import "{OLD_WORKER}";'
+ACTIVE = "navigator.serviceWorker.ready.then(({ active }) => active.state)"
 STORE = "(queue) => import(queue).then(({ later }) => later(1, localStorage))"
 CACHES = "caches.keys()"
 PROOF = "web/assets/test_static_files.py::test_the_scripts_of_the_release_before_find_what_they_import"
@@ -61,9 +62,10 @@ def test_a_mix_of_cached_older_scripts_and_new_ones_counts_visits_and_page_views
 def test_a_visit_queued_for_an_old_service_worker_counts_once_after_the_update(new_device, site):
     device = new_device(service_workers="allow")
     device.context.route("**/sw.js", lambda route: route.fulfill(content_type="text/javascript", body=OLD_IMPORT))
-    device.context.route(f"**{OLD_WORKER}", send_text_before)
+    for name in ("service-worker.js", "koyjabo-queue.js"):
+        device.context.route(f"**{OLD_WORKER.replace('service-worker.js', name)}", send_text_before)
     page = live(device.open())
-    wait_for(page, lambda: page.evaluate("caches.match('/offline').then((copy) => !!copy)"), "the old one has copies")
+    wait_for(page, lambda: page.evaluate(ACTIVE) == "activated", "the old one has its copies, and serves them")
     who, (old_cache,) = page.evaluate("localStorage.visitorId"), page.evaluate(CACHES)
     assert old_cache.endswith(OLD_WORKER)
     page.close()
