@@ -9,7 +9,7 @@ import { origin } from "./client/origin.js";
 import { FRESH_AT_LOAD_MS, FRESH_MS, on, onReturn, persistently, Poll, POLL_MS } from "./client/requests.js";
 import { shared } from "./client/shared.js";
 import { isNewer, isStats } from "./client/stats.js";
-import { doNotCount, isId, isNotCounted, keep, local, parsed, session } from "./client/storage.js";
+import { doNotCount, isId, isNotCounted, keep, local, parsed, session, storeOnly } from "./client/storage.js";
 import { deliver, queue, waiting } from "./client/unsent.js";
 import { Visit } from "./client/visit.js";
 
@@ -33,7 +33,7 @@ import { Visit } from "./client/visit.js";
  * @typedef {import("./client/visit.js").VisitOptions & PageOptions} Options
  */
 
-export { isId, isNewer, Line, local, parsed, session, shared };
+export { isId, isNewer, Line, local, parsed, session, shared, storeOnly };
 
 /** @param {string | null} [url]  the server, or one of its static files  @returns {URL} ends with a slash, since the server may be below a path */
 export const serverAt = (url) => new URL((url ?? origin()).replace(/(\b\/static\/.*)?\/?$/, "/"));
@@ -83,9 +83,10 @@ export class KoyJabo {
 
   /** @param {Options} [options] */
   constructor(options = {}) {
-    const { baseUrl, poll, stats } = (this.#options = { ...options });
+    const { baseUrl, poll, stats, stores } = (this.#options = { ...options });
     const base = serverAt(baseUrl);
-    this.#visit = new Visit(base, options);
+    storeOnly(stores);
+    this.#visit = new Visit(base, this.#options);
     this.#key = `koyjabo.stats ${base.host}`;
     this.#socket = new Line(new URL(this.#visit.who.anonymous ? "?anonymous=true" : "", base), {
       hear: this.#hear,
@@ -198,7 +199,7 @@ export class KoyJabo {
   /** Count what is to be counted and is not yet. */
   #begin() {
     if (this.#options.pageViews) this.#loadEvents().then((events) => events.follow(addressOf, shared));
-    if (this.#visit.knownId && !this.#inputs) {
+    if ((this.#visit.isNew || this.#visit.isRegistered) && !this.#inputs) {
       const { signal } = (this.#inputs = new AbortController());
       on("pointermove wheel touchstart keydown", ({ isTrusted }) => {
         if (!isTrusted) return;

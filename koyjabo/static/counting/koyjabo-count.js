@@ -5,13 +5,14 @@
  * @typedef {import("./koyjabo-client.3.js").Stats} Stats
  */
 
-import { isId, KoyJabo, Line, local, parsed, serverAt, session, shared } from "./koyjabo-client.3.js";
+import { isId, KoyJabo, Line, local, parsed, serverAt, session, shared, storeOnly } from "./koyjabo-client.3.js";
 
 /** @type {Record<string, "totalVisits" | "todayVisits" | "activeUsers" | "uniqueVisitors">} */
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
 const NAME = "koyjabo-count";
 const PAGE = "page"; // the value and the attribute for the views of a page
-const CHOICES = ["counts", "views"], PLACES = ["community", "base-url"], TEXTS = ["value", PAGE, "label", ...PLACES];
+const STORES = "stores";
+const CHOICES = ["counts", "views"], PLACES = ["community", "base-url"], TEXTS = ["value", PAGE, "label", STORES, ...PLACES];
 const CSS = ":host,[part=number]{display:inline-block}:host([hidden]){display:none}[part=number]{font-variant-numeric:tabular-nums}" +
   ":host(:empty) slot{display:inline-block;min-inline-size:var(--koyjabo-count-width,5ch)}"; // until there is a number
 
@@ -113,6 +114,7 @@ class KoyJaboCount extends HTMLElement {
       delete element[name];
       element[name] = choice;
     }
+    storeOnly(this.getAttribute(STORES));
     await isReady;
     const tags = /** @type {any[]} */ ([this, ...document.scripts]);
     if (tags.some(({ dataset, src = NAME }) => dataset.debug != null && src.includes(NAME))) await import("./koyjabo-debug.2.js").catch(() => {});

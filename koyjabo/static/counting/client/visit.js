@@ -3,7 +3,7 @@
 import { addressOf, withoutQuery } from "./address.js";
 import { headersFor, post } from "./posting.js";
 import { shared } from "./shared.js";
-import { isId, isNotCounted, keep, local, parsed, session } from "./storage.js";
+import { isId, isNotCounted, keep, local, parsed, session, storesNothing } from "./storage.js";
 import { deliver, done, note } from "./unsent.js";
 
 /**
@@ -18,7 +18,9 @@ import { deliver, done, note } from "./unsent.js";
  * @property {string} [communityId]
  * @property {string} [page]
  * @property {boolean} [counts]
+ * @property {boolean} [pageViews]
  * @property {boolean} [remember]
+ * @property {string} [stores]
  * @property {string} [visitorIdKey]
  * @property {string} [sessionKey]
  */
@@ -48,7 +50,13 @@ function visitorId(remember, key, counts) {
   return id;
 }
 
-/** The one visit of a session. Retries send the same visitId, so it counts once. */
+/** Whether a page without an id is not the first one of its visit, as far as it can see. Each load of a frame is a visit. */
+function isLater() {
+  const [{ type } = {}] = /** @type {any[]} */ (performance.getEntriesByType("navigation"));
+  return parent === self && (document.referrer.startsWith(`${location.origin}/`) || type === "reload" || type === "back_forward");
+}
+
+/** The one visit of a session, or of a page that stores nothing. Retries send the same visitId, so it counts once. */
 export class Visit {
   visitorId = "";
   /** @type {any} */
@@ -74,13 +82,16 @@ export class Visit {
 
   /** Continue the session's visit or begin one, which counts if `counts`. @param {boolean} [counts] */
   begin(counts = true) {
-    const { communityId, remember = true, visitorIdKey = "visitorId", sessionKey = "" } = this.#options;
+    const { communityId, pageViews, remember = true, visitorIdKey = "visitorId", sessionKey = "" } = this.#options;
+    const hasNoId = storesNothing(), continues = (hasNoId && isLater()) || undefined;
     counts &&= !isNotCounted() && !/^(file|content):/.test(location.protocol);
-    this.visitorId = visitorId(remember, visitorIdKey, counts);
-    this.who = { visitorId: isNotCounted() ? newVisitorId() : this.visitorId, anonymous: !remember || undefined };
-    this.fields = { communityId, page: addressOf(this.page) };
+    this.visitorId = hasNoId ? "" : visitorId(remember, visitorIdKey, counts);
+    const sentId = hasNoId ? undefined : isNotCounted() ? newVisitorId() : this.visitorId;
+    this.who = { visitorId: sentId, anonymous: hasNoId || !remember || undefined };
+    this.fields = { communityId, page: addressOf(this.page), continues };
+    this.isRegistered ||= !!continues && !pageViews; // it belongs to an earlier page's visit, and is not counted
     const begun = parsed(session[this.#key]);
-    if (begun?.visitorId === this.who.visitorId && isId(begun.visitId)) {
+    if (begun?.visitorId === (sentId ?? "") && isId(begun.visitId)) {
       this.visitId = begun.visitId;
       this.receipt = begun.receipt?.ordinal ? begun.receipt : null;
     } else if (counts) this.#keep();
@@ -97,7 +108,7 @@ export class Visit {
 
   /** The id that the server knows this visit by, if any: older clients stored no id. */
   get knownId() {
-    return this.isNew || this.receipt ? this.visitId : undefined;
+    return this.receipt || (this.isNew && !this.fields.continues) ? this.visitId : undefined;
   }
 
   /** @returns {Promise<Stats | void>}  undefined if it was not registered; the queue then sends it again */
@@ -120,9 +131,10 @@ export class Visit {
     const { isSettled, restMs, isOdd, status, body: response, error } = await post(entry.url, JSON.stringify(body), local);
     if (status === 200 && isSettled) {
       const { visit, stats } = response;
-      // Ignored crawlers get no receipt.
-      if ((this.isNew = this.isRegistered = !!(this.receipt = visit))) {
-        delete visit.duplicate;
+      this.receipt = visit;
+      // Ignored crawlers get no receipt, and neither do page views.
+      if ((this.isNew = this.isRegistered = !!(visit || fields.continues))) {
+        delete visit?.duplicate;
         this.#keep();
         shared.lines?.counted();
       }
