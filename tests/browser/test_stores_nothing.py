@@ -47,7 +47,7 @@ QUICK = "browser/test_stores_nothing.py::test_a_page_that_stores_nothing_writes_
 VIEW = "test_a_later_page_of_a_visitor_without_an_id_is_a_page_view_of_the_newest_visit"
 
 PAGE = """<!doctype html><title>Elsewhere</title><script>%(watch)s</script>
-<koyjabo-count value="total" views %(stores)s></koyjabo-count> <koyjabo-count value="today" views></koyjabo-count>
+<koyjabo-count value="total" %(stores)s></koyjabo-count> <koyjabo-count value="today"></koyjabo-count>
 <a id="link" href="/b%(query)s">b</a> <a id="tab" href="/b%(query)s" target="_blank">tab</a>
 <a id="bare" href="/b%(query)s" rel="noreferrer">bare</a>
 <script type="module" src="%(server)s/static/js/koyjabo-count.js"></script>%(more)s"""

@@ -51,5 +51,9 @@ def test_a_stream_replaces_a_blocked_socket():
     run_module("stream")
 
 
+def test_page_views_are_counted_once_and_by_default():
+    run_module("views")
+
+
 def test_a_visit_is_stored_and_sent_once_in_a_session():
     run_module("visit")

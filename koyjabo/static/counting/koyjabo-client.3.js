@@ -3,14 +3,16 @@
  * module imports the modules in client/, since `make assets` bundles them into one file.
  */
 
-import { addressOf } from "./client/address.js";
+import { addressOf, ownPath } from "./client/address.js";
 import { Line } from "./client/line.js";
 import { origin } from "./client/origin.js";
-import { FRESH_AT_LOAD_MS, FRESH_MS, on, onReturn, persistently, Poll, POLL_MS } from "./client/requests.js";
+import { onPath } from "./client/path.js";
+import { FRESH_AT_LOAD_MS, FRESH_MS, isPrepared, on, onReturn, persistently, Poll, POLL_MS, shown } from "./client/requests.js";
 import { shared } from "./client/shared.js";
 import { isNewer, isStats } from "./client/stats.js";
-import { doNotCount, isId, isNotCounted, keep, local, parsed, session, storeOnly } from "./client/storage.js";
+import { doNotCount, isId, isNotCounted, keep, local, parsed, session, storeOnly, storesNothing } from "./client/storage.js";
 import { deliver, queue, waiting } from "./client/unsent.js";
+import { follow } from "./client/views.js";
 import { Visit } from "./client/visit.js";
 
 /**
@@ -33,13 +35,10 @@ import { Visit } from "./client/visit.js";
  * @typedef {import("./client/visit.js").VisitOptions & PageOptions} Options
  */
 
-export { isId, isNewer, Line, local, parsed, session, shared, storeOnly };
+export { isId, isNewer, Line, local, onPath, ownPath, parsed, session, shared, shown, storeOnly, storesNothing };
 
 /** @param {string | null} [url]  the server, or one of its static files  @returns {URL} ends with a slash, since the server may be below a path */
 export const serverAt = (url) => new URL((url ?? origin()).replace(/(\b\/static\/.*)?\/?$/, "/"));
-
-/** Resolves when the page is shown: browsers may load a page before showing it. */
-const shown = () => /** @type {any} */ (document).prerendering && new Promise((then) => on("prerenderingchange", then));
 
 export class KoyJabo {
   #options;
@@ -78,17 +77,19 @@ export class KoyJabo {
   /** @type {Promise<boolean> | null} */
   #asking = null;
   #polls = new Poll(); // of the stats
+  #isFollowing = false; // counts page views
   /** The registration, or else the first request for the stats. @type {Promise<unknown> | undefined} */
   #begun;
 
   /** @param {Options} [options] */
   constructor(options = {}) {
-    const { baseUrl, poll, stats, stores } = (this.#options = { ...options });
+    const { baseUrl, poll, stats, counts, remember, stores } = (this.#options = { ...options });
+    if (counts !== false) this.#options.pageViews ??= true;
     const base = serverAt(baseUrl);
     storeOnly(stores);
     this.#visit = new Visit(base, this.#options);
     this.#key = `koyjabo.stats ${base.host}`;
-    this.#socket = new Line(new URL(this.#visit.who.anonymous ? "?anonymous=true" : "", base), {
+    this.#socket = new Line(new URL(remember === false || storesNothing() ? "?anonymous=true" : "", base), {
       hear: this.#hear,
       lost: (isRefused) => {
         this.#ask();
@@ -171,6 +172,7 @@ export class KoyJabo {
     if (this.#stopped.signal.aborted) {
       this.#stopped = new AbortController();
       this.#events = this.#inputs = this.#started = this.#stream = undefined;
+      this.#isFollowing = false;
       this.#say("connecting");
     }
     return (this.#started ??= this.#start(this.#stopped.signal));
@@ -198,8 +200,11 @@ export class KoyJabo {
 
   /** Count what is to be counted and is not yet. */
   #begin() {
-    if (this.#options.pageViews) this.#loadEvents().then((events) => events.follow(addressOf, shared));
-    if ((this.#visit.isNew || this.#visit.isRegistered) && !this.#inputs) {
+    if (this.#options.pageViews && !this.#isFollowing) {
+      this.#isFollowing = true;
+      follow(this.#visit, this.#stopped.signal, (page) => this.#visit.view(page, this.#begun));
+    }
+    if (this.#visit.isOpen && !this.#inputs) {
       const { signal } = (this.#inputs = new AbortController());
       on("pointermove wheel touchstart keydown", ({ isTrusted }) => {
         if (!isTrusted) return;
@@ -214,11 +219,12 @@ export class KoyJabo {
 
   /**
    * Count the visit of a client made with `counts: false`, for example after consent.
-   * @param {boolean} [pageViews]  whether to count page views from now on
+   * @param {boolean} [pageViews]  whether to count page views from now on, which is the default. If they are already
+   *   counted, that does not end
    */
   count(pageViews) {
     const options = this.#options, isLate = options.counts === false;
-    options.pageViews ||= pageViews;
+    options.pageViews ||= pageViews ?? options.pageViews ?? true;
     options.counts = true;
     if (isLate) this.#visit.begin();
     if (this.#timer) this.#begin();
@@ -230,7 +236,7 @@ export class KoyJabo {
    * @param {string} name  may contain a-z, 0-9 and _
    * @param {Record<string, unknown>} [props]  strings, numbers and booleans
    */
-  async track(name, props, page = location.pathname) {
+  async track(name, props, page = ownPath()) {
     await shown();
     (await this.#loadEvents()).track(name, props, page === `${page}` ? addressOf(page) : page);
   }
@@ -271,7 +277,7 @@ export class KoyJabo {
     if (!isNewer(stats, this.#stats)) return;
     this.#stats = stats;
     this.last = last;
-    keep(session, this.#key, JSON.stringify({ ...stats, lastUpdated: freshMs }));
+    if (!isPrepared()) keep(session, this.#key, JSON.stringify({ ...stats, lastUpdated: freshMs }));
     if (this.#text === (this.#text = JSON.stringify([stats, last]))) return; // nothing has changed
     dispatchEvent(new CustomEvent("globalStatsUpdated", { detail: stats }));
     this.#tell();

@@ -5,14 +5,15 @@
  * @typedef {import("./koyjabo-client.3.js").Stats} Stats
  */
 
-import { isId, KoyJabo, Line, local, parsed, serverAt, session, shared, storeOnly } from "./koyjabo-client.3.js";
+import { isId, KoyJabo, Line, local, onPath, ownPath, parsed, serverAt, session, shared, shown, storeOnly, storesNothing } from "./koyjabo-client.3.js";
 
 /** @type {Record<string, "totalVisits" | "todayVisits" | "activeUsers" | "uniqueVisitors">} */
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
 const NAME = "koyjabo-count";
 const PAGE = "page"; // the value and the attribute for the views of a page
 const STORES = "stores";
-const CHOICES = ["counts", "views"], PLACES = ["community", "base-url"], TEXTS = ["value", PAGE, "label", STORES, ...PLACES];
+const CHOICES = ["counts", "views"]; // whether visit and page views are counted, unless the page does so itself
+const PLACES = ["community", "base-url"], TEXTS = ["value", PAGE, "label", STORES, ...PLACES];
 const CSS = ":host,[part=number]{display:inline-block}:host([hidden]){display:none}[part=number]{font-variant-numeric:tabular-nums}" +
   ":host(:empty) slot{display:inline-block;min-inline-size:var(--koyjabo-count-width,5ch)}"; // until there is a number
 
@@ -36,9 +37,6 @@ const propertyOf = (name) => name.replace("-u", "U");
 
 /** Whether a choice is on, as a property or an attribute: templates write `False`. @param {any} choice */
 const isOn = (choice) => !/^\s*false\s*$/i.test(choice);
-
-/** Whether a choice is on that is off if it is missing. @param {any} choice */
-const isSet = (choice) => isOn(choice ?? false);
 
 /** Whether the page counts this session itself, for a community or under another visitorId. @param {string} host */
 function isCounted(host) {
@@ -116,6 +114,8 @@ class KoyJaboCount extends HTMLElement {
     }
     storeOnly(this.getAttribute(STORES));
     await isReady;
+    await shown();
+    storesNothing(); // before anything is read
     const tags = /** @type {any[]} */ ([this, ...document.scripts]);
     if (tags.some(({ dataset, src = NAME }) => dataset.debug != null && src.includes(NAME))) await import("./koyjabo-debug.2.js").catch(() => {});
     if (signal.aborted) return;
@@ -166,17 +166,13 @@ class KoyJaboCount extends HTMLElement {
 
   /** Watch the page that the attributes name, or the one that contains the element. */
   #watch = () => {
-    const named = this.getAttribute(PAGE), own = location.host && location.pathname;
-    const path = this.#koyjabo && this.#isPage ? named || own : "";
+    const named = this.getAttribute(PAGE), path = this.#koyjabo && this.#isPage ? named || ownPath() : "";
     if (path === this.#path) return;
     this.#unwatch?.();
     this.#path = path;
     this.#views = null;
     this.#show();
-    if (path && !named) import("./koyjabo-queue.3.js").then(({ onPath }) => {
-      onPath(this.#watch, this.#connected?.signal);
-      this.#watch(); // the path may have changed in between
-    }, () => {});
+    if (path && !named) onPath(this.#watch, this.#connected?.signal);
     if (path) this.#unwatch = this.#koyjabo?.pages([path], ([{ views }]) => {
       this.#views = views;
       this.#show();
@@ -229,8 +225,7 @@ function reflect(name, read = (text) => text, written = read) {
 }
 
 for (const name of TEXTS) reflect(name);
-reflect("counts", isOn, (choice) => (isOn(choice) ? null : false)); // whether this page's visit is counted, unless the page does so itself
-reflect("views", isSet, (choice) => (isSet(choice) ? "" : null)); // whether the views of later pages are counted
+for (const name of CHOICES) reflect(name, isOn, (choice) => (isOn(choice) ? null : false));
 
 try {
   const changes = new MutationObserver(() => connected.forEach((element) => element.attributeChangedCallback()));

@@ -1,10 +1,12 @@
 /** The visitor, and this session's visit. */
 
-import { addressOf, withoutQuery } from "./address.js";
-import { headersFor, post } from "./posting.js";
+import { addressOf, ownPath, withoutQuery } from "./address.js";
+import { headersFor } from "./posting.js";
+import { isPrepared, on } from "./requests.js";
 import { shared } from "./shared.js";
 import { isId, isNotCounted, keep, local, parsed, session, storesNothing } from "./storage.js";
-import { deliver, done, note } from "./unsent.js";
+import { done, note, queue, send } from "./unsent.js";
+import { opened } from "./views.js";
 
 /**
  * @typedef {import("./stats.js").Stats} Stats
@@ -80,25 +82,33 @@ export class Visit {
     this.begin(options.counts);
   }
 
-  /** Continue the session's visit or begin one, which counts if `counts`. @param {boolean} [counts] */
+  /** Continue the session's visit or begin one, which counts if `counts`, once the page is shown. @param {boolean} [counts] */
   begin(counts = true) {
+    if (isPrepared()) return on("prerenderingchange", () => this.begin(counts));
     const { communityId, pageViews, remember = true, visitorIdKey = "visitorId", sessionKey = "" } = this.#options;
     const hasNoId = storesNothing(), continues = (hasNoId && isLater()) || undefined;
     counts &&= !isNotCounted() && !/^(file|content):/.test(location.protocol);
     this.visitorId = hasNoId ? "" : visitorId(remember, visitorIdKey, counts);
     const sentId = hasNoId ? undefined : isNotCounted() ? newVisitorId() : this.visitorId;
     this.who = { visitorId: sentId, anonymous: hasNoId || !remember || undefined };
-    this.fields = { communityId, page: addressOf(this.page), continues };
+    this.fields = { communityId, page: addressOf(this.page), referrer: withoutQuery(document.referrer) || "direct", continues };
     this.isRegistered ||= !!continues && !pageViews; // it belongs to an earlier page's visit, and is not counted
-    const begun = parsed(session[this.#key]);
-    if (begun?.visitorId === (sentId ?? "") && isId(begun.visitId)) {
+    const begun = parsed(session[this.#key]), isKnown = begun?.visitorId === (sentId ?? "") && isId(begun.visitId);
+    if (isKnown) {
       this.visitId = begun.visitId;
       this.receipt = begun.receipt?.ordinal ? begun.receipt : null;
+      this.fields = begun.fields ?? this.fields; // a page before this one has no response yet
     } else if (counts) this.#keep();
     this.isRegistered ||= !!(this.receipt || session[sessionKey]); // an older client stores no receipt
-    this.isNew = counts && !this.isRegistered; // this page is the visit's first view
-    const { base: { href }, visitId } = this;
-    if (this.isNew && shared[href]?.visitId !== visitId) shared[href] = { path: location.pathname, visitId };
+    this.isNew = counts && !this.isRegistered; // no page has the server's response
+    if (!this.isNew || isKnown) return;
+    const path = ownPath(); // the visit's first view
+    shared[this.base.href] = { path, visitId: this.visitId, view: opened(path, () => {}) };
+  }
+
+  /** Whether page views are counted: not of a visit that the server has refused, or that this page does not count. */
+  get isOpen() {
+    return !isNotCounted() && (this.isNew || this.isRegistered);
   }
 
   /** Whether the visit has to be sent, either to be counted or to get its number. */
@@ -111,24 +121,28 @@ export class Visit {
     return this.receipt || (this.isNew && !this.fields.continues) ? this.visitId : undefined;
   }
 
-  /** @returns {Promise<Stats | void>}  undefined if it was not registered; the queue then sends it again */
-  async send() {
-    const { who, fields, visitId } = this;
+  /**
+   * @param {string} visitId  @param {any} fields  @returns {import("../koyjabo-queue.3.js").Entry}
+   */
+  #registration(visitId, fields) {
     const timestamp = parseInt(visitId, 36); // when it was opened
     const body = {
-      ...who,
+      ...this.who,
       ...fields,
       visitId,
       timestamp,
       waitedMs: Date.now() - timestamp,
       userAgent: navigator.userAgent,
       webdriver: navigator.webdriver || undefined,
-      referrer: withoutQuery(document.referrer) || "direct",
     };
-    /** @type {import("../koyjabo-queue.3.js").Entry} */
-    const entry = { id: visitId, url: new URL(PATH, this.base).href, body };
+    return { id: visitId, url: new URL(PATH, this.base).href, body };
+  }
+
+  /** @returns {Promise<Stats | void>}  undefined if it was not registered; the queue then sends it again */
+  async send() {
+    const { fields, visitId } = this, entry = this.#registration(visitId, fields);
     this.#isToSend = note(entry);
-    const { isSettled, restMs, isOdd, status, body: response, error } = await post(entry.url, JSON.stringify(body), local);
+    const { isSettled, status, body: response, error } = await send(entry);
     if (status === 200 && isSettled) {
       const { visit, stats } = response;
       this.receipt = visit;
@@ -138,16 +152,28 @@ export class Visit {
         this.#keep();
         shared.lines?.counted();
       }
-      done(visitId);
       return stats;
     }
     status ? shared.lines?.refused(status) : shared.lines?.failed(error);
-    if (isSettled) {
-      this.isNew = false; // the error would repeat, and such a visit can have no events
-      return done(visitId);
-    }
-    if (isOdd) entry.since = Date.now();
-    deliver(restMs, entry);
+    if (isSettled) this.isNew = false; // the error would repeat, and such a visit can have no events
+  }
+
+  /**
+   * Send a page view of this visit. The page may close at any time: what has no response then is sent by the next page.
+   * @param {string} page  @param {Promise<unknown> | undefined} begun  settles when the visit has been sent
+   */
+  async view(page, begun) {
+    const at = Date.now(), id = `${at.toString(36)}-${random()}`;
+    const events = [{ id, name: "pageview", page, at }];
+    const entry = storesNothing()
+      ? this.#registration(id, { ...this.fields, page, referrer: "direct", continues: true })
+      : { id, url: new URL("api/events", this.base).href, visit: this.visitId, body: { ...this.who, events } };
+    note(entry);
+    if (!this.isRegistered) await begun;
+    if (!this.isOpen) return done(id);
+    if (!this.isRegistered) return (await queue()).keep(entry); // after the visit
+    const { isSettled, status, body } = await send(entry);
+    if (isSettled && status !== 200) shared.lines?.dropped(body.error, entry.body);
   }
 
   /** Headers of what is sent to the server, for parts that have no storage. */
@@ -157,7 +183,8 @@ export class Visit {
 
   #keep() {
     const { visitorId, visitId, receipt } = this, { sessionKey } = this.#options;
-    keep(session, this.#key, JSON.stringify({ visitorId, visitId, receipt }));
+    const fields = receipt ? undefined : this.fields; // so that later pages send the same
+    keep(session, this.#key, JSON.stringify({ visitorId, visitId, receipt, fields }));
     if (receipt && sessionKey) keep(session, sessionKey, "1");
   }
 }
