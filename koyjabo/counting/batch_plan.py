@@ -9,7 +9,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import KoyJaboError, UnknownCommunity
 from koyjabo.base.database.json_rows import reader, stored_fields
 from koyjabo.base.models import SITE, Scope
-from .continued_visits import KnownPages
+from .continued_visits import ContinuedVisits
 from .daily_people import DailyPeople, PersonDay, user, visitor
 from .milestones import Milestone, Milestones
 from .models import Visit
@@ -45,9 +45,6 @@ class Counted(NamedTuple):
     is_view: bool = False
 
 
-PAGE_VIEW = Counted(0, None, duplicate=True, scope=SITE, is_view=True)
-
-
 class FirstVisit(NamedTuple):
     """A row of `visitors`."""
 
@@ -66,7 +63,7 @@ class KnownRows:
     visitors: dict[tuple[Scope, str], str | None]  # the user that each visitor has become in that scope, if any
     people: DailyPeople  # everyone in `person_days`
     day_visits: dict[str, int]  # the site's visits of each day of the batch; a day without visits may be missing
-    pages: KnownPages | None = None  # None if no page of the batch continues a visit
+    pages: ContinuedVisits | None = None  # None if no page of the batch continues a visit
     closed: set[Scope] = field(default_factory=set)  # communities that only count visits by their members
     members: set[tuple[Scope, str]] = field(default_factory=set)  # of the users in `users`
 
@@ -164,7 +161,7 @@ def plan(batch: list[Keyed], rows: KnownRows, clock: Clock, milestones: Mileston
         if stored is not None:
             result.outcomes.append(Counted(*stored, duplicate=True, scope=visit.scope))
         elif visit.continues and rows.pages and rows.pages.view(visit, visit_id, result.views, clock):
-            result.outcomes.append(PAGE_VIEW)
+            result.outcomes.append(Counted(0, None, duplicate=True, scope=SITE, is_view=True))
         elif visit.scope not in rows.snapshot:
             result.outcomes.append(UnknownCommunity())
         else:

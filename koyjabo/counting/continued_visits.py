@@ -31,7 +31,7 @@ NEWEST_VISIT = """
 ))
 """
 
-MAX_PAUSE_MS = 30 * 60_000
+MAX_PAGE_PAUSE_MS = 30 * 60_000
 """The longest time between two pages of a visit, ms."""
 
 VIEW_COLUMNS = ("id", "visit_id", "scope", "day", "hour_s", "visitor_id", "event_id", "name", "at_ms", "page")
@@ -47,7 +47,7 @@ class LatestPage(NamedTuple):
 
 
 @dataclass(slots=True)
-class KnownPages:
+class ContinuedVisits:
     """What the database already has for a batch, read while holding the event writers' lock."""
 
     newest: int  # the highest id that any event has ever had
@@ -70,7 +70,7 @@ class KnownPages:
             return False
         key = max(known, key=lambda key: self.latest[key[0]].visit)
         page = self.latest[key[0]]
-        if visit.at_ms - page.at_ms > MAX_PAUSE_MS:
+        if visit.at_ms - page.at_ms > MAX_PAGE_PAUSE_MS:
             return False
         self.newest += 1
         rows.append((self.newest, *page[:2], *clock.bucket(visit.at_ms), *key, PAGEVIEW, visit.at_ms, visit.page))

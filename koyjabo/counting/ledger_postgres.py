@@ -41,7 +41,7 @@ from .batch_plan import (
     sought,
     users,
 )
-from .continued_visits import EVENTS_LOCK, VIEW_COLUMNS, KnownPages, LatestPage, continuing, newest_visit
+from .continued_visits import EVENTS_LOCK, VIEW_COLUMNS, ContinuedVisits, LatestPage, continuing, newest_visit
 from .daily_people import DailyPeople, StoredDay
 from .high_water import NO_MARK, DatabaseRolledBack, HighWater, HighWaterMark, mark_of, require_not_below
 from .ledger_query import LedgerQuery
@@ -305,7 +305,7 @@ def look_up(cursor: Any, batch: list[Keyed], clock: Clock, prepare: str) -> tupl
         locks, locked = "", []  # midnight passed while waiting for the locks, which are held now
 
 
-def look_up_pages(cursor: Any, batch: list[Keyed]) -> KnownPages | None:
+def look_up_pages(cursor: Any, batch: list[Keyed]) -> ContinuedVisits | None:
     """The pages that the batch's pages may continue, read after locking events. None if no page continues a visit."""
     keys = continuing(batch)
     if not keys:
@@ -316,7 +316,7 @@ def look_up_pages(cursor: Any, batch: list[Keyed]) -> KnownPages | None:
     newest, are_views, latest = cursor.fetchone()
     views = {key for key, is_view in zip(keys, are_views, strict=True) if is_view}
     pages = {who: LatestPage(*json.loads(page)) for who, page in zip(people, latest, strict=True) if page}
-    return KnownPages(newest, views, pages)
+    return ContinuedVisits(newest, views, pages)
 
 
 def _known_rows(

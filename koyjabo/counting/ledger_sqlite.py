@@ -30,7 +30,7 @@ from .batch_plan import (
     sought,
     users,
 )
-from .continued_visits import VIEW_COLUMNS, KnownPages, LatestPage, continuing, newest_visit
+from .continued_visits import VIEW_COLUMNS, ContinuedVisits, LatestPage, continuing, newest_visit
 from .daily_people import DailyPeople, StoredDay
 from .daily_people_sqlite import Execute
 from .high_water import NO_MARK, HighWater, HighWaterMark, mark_of, require_not_below
@@ -218,13 +218,13 @@ class SqliteStore(SqliteWriter):
             pages=self._pages(batch, execute),
         )
 
-    def _pages(self, batch: list[Keyed], execute: Execute) -> KnownPages | None:
+    def _pages(self, batch: list[Keyed], execute: Execute) -> ContinuedVisits | None:
         keys = continuing(batch)
         if not keys:
             return None
         newest, views, latest = execute(SQLITE_LOOK_UP_PAGES, (encode(keys),)).fetchone()
         pages = {visitor: LatestPage(*page) for visitor, *page in json.loads(latest)}
-        return KnownPages(newest, set(map(tuple, json.loads(views))), pages)
+        return ContinuedVisits(newest, set(map(tuple, json.loads(views))), pages)
 
     def snapshot(self, scope: Scope) -> CounterSnapshot | None:
         """The latest committed numbers; None for an unknown scope."""

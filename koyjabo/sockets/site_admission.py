@@ -40,7 +40,9 @@ def admit(
     if visitor is not None and is_anonymous:
         visitor, visit = _hashed(services, visitor, visit)
     registered = visitor is not None and services[Visits].arrive(visitor, place)
-    sockets.opened(member, sockets.fingerprint(request.environ), visitor, registered, address, place, is_anonymous)
+    derived = client_address.derived_visitor(request.environ) if is_said and visitor is None else None
+    fingerprint = sockets.fingerprint(request.environ)
+    sockets.opened(member, fingerprint, visitor, registered, address, place, is_anonymous, derived)
     services[AttendanceWriter].open_pages.opened(member, source, visit if visitor is not None else None)
     # Read the current state: another worker's message may not have arrived yet.
     services[Visits].stats()
@@ -49,11 +51,14 @@ def admit(
 
 def name_visitor(services: Services, member: Any, message: dict[str, Any]) -> str:
     """Match an admitted socket with the visitor named in its message, and return the visitor. The handshake determines
-    whether the visit was anonymous. Raises InvalidMessage for an invalid `visitorId` or `visitId`, or if the socket has
+    whether the visit was anonymous, and who the visitor is if the message names none and the handshake says that the
+    page is anonymous. Raises InvalidMessage for an invalid `visitorId` or `visitId`, or if the socket has
     already named a visitor, and TooManyRequests like `admit`.
     """
     visitor, sockets = visitor_id(message.get("visitorId")), services[VisitorSockets]
     visit, known = visit_id(message.get("visitId")), sockets.known(member)
+    is_derived = "visitorId" not in message and known.derived_id is not None
+    visitor = known.derived_id if is_derived else visitor
     if visitor is None:
         raise InvalidMessage(NO_VISITOR)
     if known.is_anonymous:
@@ -61,7 +66,7 @@ def name_visitor(services: Services, member: Any, message: dict[str, Any]) -> st
     if visitor is None:
         return ""
     registered = services[Visits].arrive(visitor, known.place or UNKNOWN_LOCATION)
-    sockets.named(member, visitor, registered)
+    sockets.named(member, visitor, registered, is_shared=is_derived)
     services[AttendanceWriter].open_pages.named(member, visit)
     return visitor
 

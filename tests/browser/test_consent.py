@@ -67,6 +67,11 @@ USES: dict[str, dict[str, Use]] = {
         "frame": frame("counts=1"),
         "module": module(),
     },
+    "an element, a frame with `counts=1`, or the module, [that stores nothing](#to-store-nothing)": {
+        "element-stores-nothing": element('stores="nothing"'),
+        "frame-stores-nothing": frame("counts=1&stores=nothing"),
+        "module-stores-nothing": module(stores="nothing"),
+    },
     "the module with `remember: false`": {"module-remember-false": module(remember=False)},
     NOT_COUNTED: {
         "element-counts-false": element('counts="false"'),

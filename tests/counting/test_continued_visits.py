@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.engine import make_url
 from support.application.site import Site, assert_error, nothing_counted, site_fixture
 
-from koyjabo.counting.continued_visits import MAX_PAUSE_MS
+from koyjabo.counting.continued_visits import MAX_PAGE_PAUSE_MS
 from koyjabo.counting.evidence.attendance_writer import AttendanceWriter
 from koyjabo.counting.ledger_postgres import PostgresStore
 from koyjabo.counting.ledger_store import open_store
@@ -59,9 +59,9 @@ def test_a_later_page_of_a_visitor_without_an_id_is_a_page_view_of_the_newest_vi
 def test_a_visit_goes_on_for_30_minutes_after_its_latest_page(site):
     assert opened(site) == 1
     for _ in range(3):
-        site.time.pass_(milliseconds=MAX_PAUSE_MS)
+        site.time.pass_(milliseconds=MAX_PAGE_PAUSE_MS)
         assert follow(site) is None
-    site.time.pass_(milliseconds=MAX_PAUSE_MS + 1)
+    site.time.pass_(milliseconds=MAX_PAGE_PAUSE_MS + 1)
     assert follow(site) == 2
 
 

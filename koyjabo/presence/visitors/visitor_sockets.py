@@ -40,6 +40,7 @@ class OpenSocket(NamedTuple):
     place: str | None = None
     visitor_id: str | None = None
     is_anonymous: bool = False  # requested in the handshake
+    derived_id: str | None = None  # the visitor without an id that the handshake may come from
     is_named: bool = False  # the client has sent the visitor's id; otherwise the visitor is guessed or unknown
     is_doubtful: bool = False  # guessed from a page that was closed, which another person may have had
 
@@ -107,6 +108,7 @@ class VisitorSockets:
         address: str = "",
         place: str | None = None,
         is_anonymous: bool = False,
+        derived_id: str | None = None,
     ) -> None:
         """Record an opened socket. `visitor_id` is the id it sent; `registered` says whether that visitor has a visit.
 
@@ -117,7 +119,12 @@ class VisitorSockets:
                 self._check_tab_limit(visitor_id, address)
             is_named = visitor_id is not None
             self._sockets[socket] = OpenSocket(
-                fingerprint=fingerprint, address=address, place=place, is_anonymous=is_anonymous, is_named=is_named
+                fingerprint=fingerprint,
+                address=address,
+                place=place,
+                is_anonymous=is_anonymous,
+                derived_id=derived_id,
+                is_named=is_named,
             )
             if visitor_id:
                 self._assign(socket, visitor_id, registered)
@@ -130,9 +137,10 @@ class VisitorSockets:
                 self._matcher.ask(fingerprint, partial(self._assign_matched, socket))
                 self._second_asks.append((self._clock.elapsed_ms() + SECOND_ASK_MS, socket, fingerprint))
 
-    def named(self, socket: Hashable, visitor_id: str, registered: bool) -> None:
+    def named(self, socket: Hashable, visitor_id: str, registered: bool, is_shared: bool = False) -> None:
         """Assign an open socket to the visitor that it has named, replacing a guess. Does nothing for a closed socket.
-        Raises TooManyRequests like `opened`, and InvalidMessage if the socket has already named a visitor.
+        A visitor who may be many people (`is_shared`) has no tab limit. Raises TooManyRequests like `opened`, and
+        InvalidMessage if the socket has already named a visitor.
         """
         with self._lock:
             known = self._sockets.get(socket)
@@ -141,11 +149,14 @@ class VisitorSockets:
             if known.is_named:
                 raise InvalidMessage(NAMED_ALREADY)
             is_same = known.visitor_id == visitor_id
-            self._sockets[socket] = known._replace(is_named=True, is_doubtful=known.is_doubtful and not is_same)
+            is_doubtful = known.is_doubtful and not is_same
+            self._sockets[socket] = known._replace(is_named=True, is_doubtful=is_doubtful)
             self._remove_unassigned(known.fingerprint, socket)
             if not is_same:
-                self._check_tab_limit(visitor_id, known.address)
+                address = "" if is_shared else known.address
+                self._check_tab_limit(visitor_id, address)
                 self._unassign(socket)
+                self._sockets[socket] = self._sockets[socket]._replace(address=address)
                 self._assign(socket, visitor_id, registered)
 
     def known(self, socket: Hashable) -> OpenSocket:

@@ -24,7 +24,7 @@ declare(bp, "/embed", PathPolicy.EMBEDDED)
 FRAME_THEMES = {"auto": "", "light": "light", "dark": "dark"}
 """The page's theme attribute, by parameter value."""
 
-FRAME_PARAMETERS = ("value", "community", "page", "lang", "theme", "counts")
+FRAME_PARAMETERS = ("value", "community", "page", "lang", "theme", "counts", "stores")
 
 
 class Frame(NamedTuple):
@@ -34,6 +34,7 @@ class Frame(NamedTuple):
     language: str
     theme: str  # "" for the system's theme
     counts: bool
+    stores: str | None
 
 
 @bp.get("/embed")
@@ -53,6 +54,7 @@ def embed() -> str:
         language=query.get("lang", language()),
         theme=FRAME_THEMES[query.get("theme", "auto")],
         counts=query.get("counts") == "1",
+        stores=query.get("stores"),
     )
     number = None
     with suppress(NumberNotShown):

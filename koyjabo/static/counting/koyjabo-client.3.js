@@ -10,7 +10,7 @@ import { onPath } from "./client/path.js";
 import { FRESH_AT_LOAD_MS, FRESH_MS, isPrepared, on, onReturn, persistently, Poll, POLL_MS, shown } from "./client/requests.js";
 import { shared } from "./client/shared.js";
 import { isNewer, isStats } from "./client/stats.js";
-import { doNotCount, isId, isNotCounted, isPage, keep, local, parsed, session } from "./client/storage.js";
+import { doNotCount, isId, isNotCounted, isPage, keep, local, parsed, session, storeOnly, storesNothing } from "./client/storage.js";
 import { deliver, queue, waiting } from "./client/unsent.js";
 import { follow } from "./client/views.js";
 import { Visit } from "./client/visit.js";
@@ -35,7 +35,7 @@ import { Visit } from "./client/visit.js";
  * @typedef {import("./client/visit.js").VisitOptions & PageOptions} Options
  */
 
-export { isId, isNewer, Line, local, onPath, ownPath, parsed, session, shared, shown };
+export { isId, isNewer, Line, local, onPath, ownPath, parsed, session, shared, shown, storeOnly, storesNothing };
 
 /** @param {string | null} [url]  the server, or one of its static files  @returns {URL} ends with a slash, since the server may be below a path */
 export const serverAt = (url) => new URL(origin(url).replace(/(\b\/static\/.*)?\/?$/, "/"));
@@ -83,12 +83,13 @@ export class KoyJabo {
 
   /** @param {Options} [options] */
   constructor(options = {}) {
-    const { baseUrl, poll, stats, counts, remember } = (this.#options = { ...options });
+    const { baseUrl, poll, stats, counts, remember, stores } = (this.#options = { ...options });
     if (counts !== false) this.#options.pageViews ??= true;
     const base = serverAt(baseUrl);
-    this.#visit = new Visit(base, options);
+    storeOnly(stores);
+    this.#visit = new Visit(base, this.#options);
     this.#key = `koyjabo.stats ${base.host}`;
-    this.#socket = new Line(new URL(remember === false ? "?anonymous=true" : "", base), {
+    this.#socket = new Line(new URL(remember === false || storesNothing() ? "?anonymous=true" : "", base), {
       hear: this.#hear,
       lost: (isRefused) => {
         this.#ask();
@@ -204,7 +205,7 @@ export class KoyJabo {
       this.#isFollowing = true;
       follow(this.#visit, this.#stopped.signal, (page) => this.#visit.view(page, this.#begun));
     }
-    if (this.#visit.knownId && !this.#inputs) {
+    if (this.#visit.isOpen && !this.#inputs) {
       const { signal } = (this.#inputs = new AbortController());
       on("pointermove wheel touchstart keydown", ({ isTrusted }) => {
         if (!isTrusted) return;

@@ -5,15 +5,16 @@
  * @typedef {import("./koyjabo-client.3.js").Stats} Stats
  */
 
-import { isId, KoyJabo, Line, local, onPath, ownPath, parsed, serverAt, session, shared, shown } from "./koyjabo-client.3.js";
+import { isId, KoyJabo, Line, local, onPath, ownPath, parsed, serverAt, session, shared, shown, storeOnly, storesNothing } from "./koyjabo-client.3.js";
 
 /** @type {Record<string, "totalVisits" | "todayVisits" | "activeUsers" | "uniqueVisitors">} */
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
 const NAME = "koyjabo-count";
 const OWN = "/koyjabo-"; // in addresses of this script, in each of its files
 const PAGE = "page"; // the value and the attribute for the views of a page
+const STORES = "stores";
 const CHOICES = ["counts", "views"]; // whether visit and page views are counted, unless the page does so itself
-const PLACES = ["community", "base-url"], TEXTS = ["value", PAGE, "label", ...PLACES];
+const PLACES = ["community", "base-url"], TEXTS = ["value", PAGE, "label", STORES, ...PLACES];
 const CSS = ":host,[part=number]{display:inline-block}:host([hidden]){display:none}[part=number]{font-variant-numeric:tabular-nums}" +
   ":host(:empty) slot{display:inline-block;min-inline-size:var(--koyjabo-count-width,5ch)}"; // until there is a number
 
@@ -127,8 +128,10 @@ class KoyJaboCount extends HTMLElement {
       delete element[name];
       element[name] = choice;
     }
+    storeOnly(this.getAttribute(STORES));
     await isReady;
     await shown();
+    storesNothing(); // before anything is read
     const tags = /** @type {any[]} */ ([this, ...document.scripts]);
     if (tags.some(({ dataset, src = OWN }) => dataset.debug != null && src.includes(OWN))) await import("./koyjabo-debug.2.js").catch(() => {});
     if (signal.aborted) return;

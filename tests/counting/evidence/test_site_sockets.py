@@ -143,6 +143,26 @@ def test_the_time_of_an_anonymous_page_counts_for_its_visit(timed):
     wait_until(lambda: 30_000 <= (timed.database.rows(newest)[0][0] or 0) < 30_000 + SLACK_MS, "both count")
 
 
+def test_the_time_of_a_page_without_an_id_counts_for_the_visit_of_its_origin(timed):
+    origins = ("https://shop.example", "https://spy.example")
+    for origin in origins:
+        body = {"anonymous": True, "page": f"/{origin[8:]}"}
+        timed.server.post("/api/visitor/register", json=body, headers={"Origin": origin, "User-Agent": "a browser"})
+    headers = (f"Origin: {origins[0]}", "User-Agent: a browser")
+    sockets = [WebSocket(timed.server.port, *headers, path="/?anonymous=true") for _ in range(2)]
+    for socket in sockets:
+        socket.event()
+        socket.send(say(type="visible", visible=True, acted=True), say(type="visitor"))
+        assert socket.is_answered()
+    timed.pass_(10)
+    for socket in sockets:
+        socket.send(close())
+    times = "SELECT attended_ms, acted FROM visits WHERE page IN ('/shop.example', '/spy.example') ORDER BY page"
+    wait_until(lambda: timed.database.rows(times)[0][0] >= 10_000, "the time counts")
+    (_, acted), other = timed.database.rows(times)
+    assert (bool(acted), other[0], bool(other[1])) == (True, 0, False)
+
+
 def test_a_lost_connection_counts_up_to_its_last_pong(timed):
     for kind in KINDS:
         timed.server.register("ela", f"lost-{kind}")

@@ -4,7 +4,7 @@ import { addressOf, ownPath, withoutQuery } from "./address.js";
 import { headersFor } from "./posting.js";
 import { isPrepared, on } from "./requests.js";
 import { shared } from "./shared.js";
-import { isId, isNotCounted, isPage, keep, local, parsed, session } from "./storage.js";
+import { isId, isNotCounted, isPage, keep, local, parsed, session, storesNothing } from "./storage.js";
 import { done, note, queue, send } from "./unsent.js";
 import { opened } from "./views.js";
 
@@ -20,7 +20,9 @@ import { opened } from "./views.js";
  * @property {string} [communityId]
  * @property {string} [page]
  * @property {boolean} [counts]
+ * @property {boolean} [pageViews]
  * @property {boolean} [remember]
+ * @property {string} [stores]
  * @property {string} [visitorIdKey]
  * @property {string} [sessionKey]
  */
@@ -50,7 +52,13 @@ function visitorId(remember, key, counts) {
   return id;
 }
 
-/** The one visit of a session. Retries send the same visitId, so it counts once. */
+/** Whether a page without an id is not the first one of its visit, as far as it can see. Each load of a frame is a visit. */
+function isLater() {
+  const [{ type } = {}] = /** @type {any[]} */ (performance.getEntriesByType("navigation"));
+  return parent === self && (document.referrer.startsWith(`${location.origin}/`) || type === "reload" || type === "back_forward");
+}
+
+/** The one visit of a session, or of a page that stores nothing. Retries send the same visitId, so it counts once. */
 export class Visit {
   visitorId = "";
   /** @type {any} */
@@ -78,12 +86,15 @@ export class Visit {
   begin(counts = true) {
     if (!isPage) return;
     if (isPrepared()) return on("prerenderingchange", () => this.begin(counts));
-    const { communityId, remember = true, visitorIdKey = "visitorId", sessionKey = "" } = this.#options;
+    const { communityId, pageViews, remember = true, visitorIdKey = "visitorId", sessionKey = "" } = this.#options;
+    const hasNoId = storesNothing(), continues = (hasNoId && isLater()) || undefined;
     counts &&= !isNotCounted() && !/^(file|content):/.test(location.protocol);
-    this.visitorId = visitorId(remember, visitorIdKey, counts);
-    this.who = { visitorId: isNotCounted() ? newVisitorId() : this.visitorId, anonymous: !remember || undefined };
-    this.fields = { communityId, page: addressOf(this.page), referrer: withoutQuery(document.referrer) || "direct" };
-    const begun = parsed(session[this.#key]), isKnown = begun?.visitorId === this.who.visitorId && isId(begun.visitId);
+    this.visitorId = hasNoId ? "" : visitorId(remember, visitorIdKey, counts);
+    const sentId = hasNoId ? undefined : isNotCounted() ? newVisitorId() : this.visitorId;
+    this.who = { visitorId: sentId, anonymous: hasNoId || !remember || undefined };
+    this.fields = { communityId, page: addressOf(this.page), referrer: withoutQuery(document.referrer) || "direct", continues };
+    this.isRegistered ||= !!continues && !pageViews; // it belongs to an earlier page's visit, and is not counted
+    const begun = parsed(session[this.#key]), isKnown = begun?.visitorId === (sentId ?? "") && isId(begun.visitId);
     if (isKnown) {
       this.visitId = begun.visitId;
       this.receipt = begun.receipt?.ordinal ? begun.receipt : null;
@@ -108,15 +119,16 @@ export class Visit {
 
   /** The id that the server knows this visit by, if any: older clients stored no id. */
   get knownId() {
-    return this.isNew || this.receipt ? this.visitId : undefined;
+    return this.receipt || (this.isNew && !this.fields.continues) ? this.visitId : undefined;
   }
 
-  /** @returns {Promise<Stats | void>}  undefined if it was not registered; the queue then sends it again */
-  async send() {
-    const { who, fields, visitId } = this;
+  /**
+   * @param {string} visitId  @param {any} fields  @returns {import("../koyjabo-queue.3.js").Entry}
+   */
+  #registration(visitId, fields) {
     const timestamp = parseInt(visitId, 36); // when it was opened
     const body = {
-      ...who,
+      ...this.who,
       ...fields,
       visitId,
       timestamp,
@@ -124,15 +136,20 @@ export class Visit {
       userAgent: navigator.userAgent,
       webdriver: navigator.webdriver || undefined,
     };
-    /** @type {import("../koyjabo-queue.3.js").Entry} */
-    const entry = { id: visitId, url: new URL(PATH, this.base).href, body };
+    return { id: visitId, url: new URL(PATH, this.base).href, body };
+  }
+
+  /** @returns {Promise<Stats | void>}  undefined if it was not registered; the queue then sends it again */
+  async send() {
+    const { fields, visitId } = this, entry = this.#registration(visitId, fields);
     this.#isToSend = note(entry);
     const { isSettled, status, body: response, error } = await send(entry);
     if (status === 200 && isSettled) {
       const { visit, stats } = response;
-      // Ignored crawlers get no receipt.
-      if ((this.isNew = this.isRegistered = !!(this.receipt = visit))) {
-        delete visit.duplicate;
+      this.receipt = visit;
+      // Ignored crawlers get no receipt, and neither do page views.
+      if ((this.isNew = this.isRegistered = !!(visit || fields.continues))) {
+        delete visit?.duplicate;
         this.#keep();
         shared.lines?.counted();
       }
@@ -148,13 +165,10 @@ export class Visit {
    */
   async view(page, begun) {
     const at = Date.now(), id = `${at.toString(36)}-${random()}`;
-    /** @type {import("../koyjabo-queue.3.js").Entry} */
-    const entry = {
-      id,
-      url: new URL("api/events", this.base).href,
-      visit: this.visitId,
-      body: { ...this.who, events: [{ id, name: "pageview", page, at }] },
-    };
+    const events = [{ id, name: "pageview", page, at }];
+    const entry = storesNothing()
+      ? this.#registration(id, { ...this.fields, page, referrer: "direct", continues: true })
+      : { id, url: new URL("api/events", this.base).href, visit: this.visitId, body: { ...this.who, events } };
     note(entry);
     if (!this.isRegistered) await begun;
     if (!this.isOpen) return done(id);
