@@ -1,0 +1,63 @@
+"""Which pages of another site are page views, with real navigations: the visit's page and each page after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+from pages import wait_for
+from test_count_element import tag
+
+folders = count(1)
+
+
+class Walk:
+    """Pages of another site with the line. Each walk has its own folder."""
+
+    def __init__(self, page, site, address: str) -> None:
+        self.page, self.site, self.folder = page, site, f"walk{next(folders)}"
+        self._address = address
+
+    def open(self, name: str) -> None:
+        self.page.goto(f"{self._address}{self.folder}/{name}")
+        self.page.set_content(f"<koyjabo-count></koyjabo-count>{tag(self.site)}")
+
+    def counts(self, visits: list[str], views: list[str]) -> None:
+        """Wait until these pages are all that is counted."""
+        queries = [
+            f"SELECT page FROM {table} WHERE page LIKE '/{self.folder}/%' ORDER BY {order}"
+            for table, order in (("visits", "id"), ("events", "client_ms"))
+        ]
+
+        def found() -> list[list[str]]:
+            rows = map(self.site.database.rows, queries)
+            return [[page.rpartition("/")[2] for (page,) in pages] for pages in rows]
+
+        wait_for(self.page, lambda: found() == [visits, views], "the pages are counted")
+
+
+@pytest.fixture
+def walk(page, site, other_site) -> Walk:
+    return Walk(page, site, other_site)
+
+
+def held(page) -> Callable[[], None]:
+    """Hold the requests of registrations. Returns what releases them."""
+    routes = []
+    page.route("**/api/visitor/register", lambda route: routes.append(route))
+
+    def release() -> None:
+        routes[-1].continue_()  # the others' pages are gone
+        page.unroute("**/api/visitor/register")
+
+    return release
+
+
+def test_pages_that_are_opened_before_the_first_response_are_views_of_one_visit(walk):
+    release = held(walk.page)
+    for name in ("a", "b", "c"):
+        walk.open(name)
+        walk.page.wait_for_function("!!window.koyjaboShared && Object.keys(koyjaboShared).length > 0")
+    release()
+    walk.counts(["a"], ["b", "c"])
