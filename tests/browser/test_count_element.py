@@ -356,3 +356,23 @@ def test_a_single_file_is_enough_for_a_copy_of_the_classic_script(page, site, ot
     page.evaluate("history.pushState({}, '', '/posts/copy/next')")
     expect(number(page)).to_have_text("1")
     assert site.stats().total == before + 1
+
+
+IN_WORKER = """
+(url) => new Promise((resolve) => {
+  const worker = new Worker(URL.createObjectURL(new Blob([`
+    const said = [], url = ${JSON.stringify(url)};
+    console.warn = (text) => said.push(text);
+    Object.assign(self, { document: { currentScript: { src: url } }, HTMLElement: class {}, customElements: { get() {}, define() {} } });
+    importScripts(url);
+    postMessage(said);
+  `])));
+  worker.onmessage = ({ data }) => resolve(data);
+})
+"""
+"""Runs a script in a worker with what Partytown gives it."""
+
+
+def test_the_classic_script_says_that_a_worker_cannot_run_it(host_page, site):
+    said = host_page.evaluate(IN_WORKER, script(site))
+    assert said == ["koyjabo-count: workers, such as Partytown's, cannot run it"]

@@ -17,6 +17,8 @@ const PLACES = ["community", "base-url"], TEXTS = ["value", PAGE, "label", STORE
 const CSS = ":host,[part=number]{display:inline-block}:host([hidden]){display:none}[part=number]{font-variant-numeric:tabular-nums}" +
   ":host(:empty) slot{display:inline-block;min-inline-size:var(--koyjabo-count-width,5ch)}"; // until there is a number
 
+if (!globalThis.HTMLElement?.prototype.attachShadow) console.warn("koyjabo-count: workers, such as Partytown's, cannot run it");
+
 /** @type {Record<string, KoyJabo>} */
 const started = {}; // by URL of the server
 

@@ -131,15 +131,14 @@ test("a fragment that begins with `#/` or `#!/` belongs to the path, and no othe
 });
 
 test("refused page views hold back no visit that waits", async () => {
-  const refused = (path) => path === "api/events" ? refusal(429, { "Retry-After": "600" }) : undefined;
   await open(KoyJabo);
-  page.answer = refused;
-  go("/a");
-  await pass(3_000);
   page.answer = (path) => { if (path.endsWith("register")) throw new TypeError("no network"); };
   const koyjabo = await open(KoyJabo, { communityId: "another" });
+  await pass(5_000);
+  page.answer = (path) => path === "api/events" ? refusal(429, { "Retry-After": "600" }) : undefined;
+  go("/a");
+  await pass(3_000);
   assert.equal(koyjabo.waiting, 2);
-  page.answer = refused;
   await pass(61_000);
   assert.equal(koyjabo.waiting, 1, "the page view");
 });
