@@ -104,7 +104,7 @@ def test_an_element_with_an_unknown_value_reserves_no_space_and_warns_once(devic
     )
     expect(number(host_page, 2)).to_have_text(re.compile("[1-9]"))
     assert [number(host_page, at).evaluate(WIDTHS)[0] for at in (0, 1)] == [0, 0]
-    assert device.console == ['value: use total, today, active, visitors or page, not "unique"']
+    assert device.console == ['value: use total, today, active, visitors, page or mine, not "unique"']
 
 
 COLOR_AT_5_5 = """

@@ -33,7 +33,7 @@ import { Visit } from "./client/visit.js";
  * @typedef {import("./client/visit.js").VisitOptions & PageOptions} Options
  */
 
-export { isId, isNewer, Line, local, parsed, session, shared };
+export { isId, isNewer, Line, local, parsed, persistently, session, shared };
 
 /** @param {string | null} [url]  the server, or one of its static files  @returns {URL} ends with a slash, since the server may be below a path */
 export const serverAt = (url) => new URL((url ?? origin()).replace(/(\b\/static\/.*)?\/?$/, "/"));

@@ -5,13 +5,14 @@
  * @typedef {import("./koyjabo-client.3.js").Stats} Stats
  */
 
-import { isId, KoyJabo, Line, local, parsed, serverAt, session, shared } from "./koyjabo-client.3.js";
+import { isId, KoyJabo, Line, local, parsed, persistently, serverAt, session, shared } from "./koyjabo-client.3.js";
 
 /** @type {Record<string, "totalVisits" | "todayVisits" | "activeUsers" | "uniqueVisitors">} */
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
 const NAME = "koyjabo-count";
 const PAGE = "page"; // the value and the attribute for the views of a page
-const CHOICES = ["counts", "views"], PLACES = ["community", "base-url"], TEXTS = ["value", PAGE, "label", ...PLACES];
+const MINE = "mine"; // the value for the number of this visitor's visit
+const CHOICES = ["counts", "views", "share"], PLACES = ["community", "base-url"], TEXTS = ["value", PAGE, "label", ...PLACES];
 const CSS = ":host,[part=number]{display:inline-block}:host([hidden]){display:none}[part=number]{font-variant-numeric:tabular-nums}" +
   ":host(:empty) slot{display:inline-block;min-inline-size:var(--koyjabo-count-width,5ch)}"; // until there is a number
 
@@ -29,6 +30,20 @@ const isReady = new Promise((ready) => {
   if (document.readyState === "complete") ready(true);
   for (const event of ["DOMContentLoaded", "load"]) addEventListener(event, ready, { once: true });
 });
+
+/** Loaded once. @type {Promise<typeof import("./koyjabo-own.1.js")> | undefined} */
+let own;
+
+/** Add a style sheet. @param {ShadowRoot} root  @param {string} css */
+function dress(root, css) {
+  try {
+    const sheet = new CSSStyleSheet(); // allowed even by policies that refuse inline styles
+    sheet.replaceSync(css);
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+  } catch {
+    root.append(Object.assign(document.createElement("style"), { textContent: css })); // Safari before 16.4
+  }
+}
 
 /** @param {string} name  of an attribute */
 const propertyOf = (name) => name.replace("-u", "U");
@@ -87,6 +102,8 @@ class KoyJaboCount extends HTMLElement {
   #views = null;
   /** @type {(() => void) | undefined} */
   #unwatch;
+  /** This visitor's number, and the button to share it. @type {import("./koyjabo-own.1.js").Own | undefined} */
+  #own;
 
   constructor() {
     super();
@@ -95,13 +112,7 @@ class KoyJaboCount extends HTMLElement {
     this.#number.append(this.#content);
     const root = this.attachShadow({ mode: "open" });
     root.append(this.#number, this.#label);
-    try {
-      const sheet = new CSSStyleSheet(); // allowed even by policies that refuse inline styles
-      sheet.replaceSync(CSS);
-      root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
-    } catch {
-      root.append(Object.assign(document.createElement("style"), { textContent: CSS })); // Safari before 16.4
-    }
+    dress(root, CSS);
   }
 
   async connectedCallback() {
@@ -197,13 +208,28 @@ class KoyJaboCount extends HTMLElement {
   #show() {
     const { lang } = /** @type {HTMLElement} */ (this.closest("[lang]") ?? document.documentElement);
     const value = this.getAttribute("value") ?? "total", ofSite = this.#stats?.[NUMBERS[value]];
-    const isWrong = !this.#isPage && !NUMBERS[value] && !this.hasAttribute("community");
-    this.#content.style.minInlineSize = isWrong ? "0" : "";
-    if (isWrong && this.#stats && !warned.has(value) && warned.add(value)) console.warn(`value: use ${Object.keys(NUMBERS).join(", ")} or ${PAGE}, not "${value}"`);
+    const isOfSite = !this.#isPage && !this.hasAttribute("community");
+    const isMine = isOfSite && value === MINE, isWrong = isOfSite && !isMine && !NUMBERS[value];
+    this.#content.style.minInlineSize = isMine || isWrong ? "0" : "";
+    if (isWrong && this.#stats && !warned.has(value) && warned.add(value)) console.warn(`value: use ${Object.keys(NUMBERS).join(", ")}, ${PAGE} or ${MINE}, not "${value}"`);
     const number = this.#online ?? (this.#isPage ? this.#views : ofSite);
+    const write = (/** @type {number} */ given) => written(given, lang, document.documentElement.lang, "en");
+    const mine = this.#showOwn(isMine, lang, write), shown = isMine ? mine : number == null ? undefined : write(number);
     const label = this.getAttribute("label");
-    this.#label.textContent = label ? ` ${label}` : "";
-    this.#number.replaceChildren(number == null ? this.#content : written(number, lang, document.documentElement.lang, "en"));
+    this.#label.textContent = label && (mine || !isMine) ? ` ${label}` : "";
+    if (!mine || shown !== this.#number.firstChild) this.#number.replaceChildren(shown ?? this.#content); // or a link would lose its focus
+  }
+
+  /** @param {boolean} isMine  @param {string} lang  @param {(number: number) => string} written */
+  #showOwn(isMine, lang, written) {
+    const base = this.#base, element = /** @type {any} */ (this);
+    if (!base || !(isMine || element.share || this.#own)) return;
+    if (this.#own) return this.#own.show(element, { base, koyjabo: source(base), session, lang, written });
+    own ??= persistently(() => import("./koyjabo-own.1.js"));
+    own.then(({ Own }) => {
+      this.#own ??= new Own(/** @type {ShadowRoot} */ (this.shadowRoot), dress);
+      this.#show();
+    });
   }
 }
 
@@ -229,6 +255,7 @@ function reflect(name, read = (text) => text, written = read) {
 for (const name of TEXTS) reflect(name);
 reflect("counts", isOn, (choice) => (isOn(choice) ? null : false)); // whether this page's visit is counted, unless the page does so itself
 reflect("views", isSet, (choice) => (isSet(choice) ? "" : null)); // whether the views of later pages are counted
+reflect("share", isSet, (choice) => (isSet(choice) ? "" : null)); // whether a button shares this visitor's number
 
 try {
   const changes = new MutationObserver(() => connected.forEach((element) => element.attributeChangedCallback()));
