@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from pages import wait_for
@@ -32,19 +32,29 @@ async ([url, options]) => {
 
 
 class HostPages(BaseHTTPRequestHandler):
-    """Another site with empty pages. `?policy=` sets the Content-Security-Policy of a page, and `?embedder=` its
-    Cross-Origin-Embedder-Policy.
+    """Another site with empty pages. `?html=` is the text of a page, `?policy=` its Content-Security-Policy, and
+    `?embedder=` its Cross-Origin-Embedder-Policy. Requests for one of `held` get an empty script once its event is set.
     """
 
+    held: ClassVar[dict[str, Event]] = {}
+
     def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
+        if self.path in self.held:
+            self.held[self.path].wait()
+            return self.send(b"", "text/javascript")
         query = parse_qs(urlsplit(self.path).query)
-        for name, header in (("policy", "Content-Security-Policy"), ("embedder", "Cross-Origin-Embedder-Policy")):
-            for value in query.get(name, ()):
-                self.send_header(header, value)
+        html = query.get("html", ["<!doctype html><title>Elsewhere</title>"])[0].encode()
+        headers = (("policy", "Content-Security-Policy"), ("embedder", "Cross-Origin-Embedder-Policy"))
+        self.send(
+            html, "text/html; charset=utf-8", {header: query[name][0] for name, header in headers if name in query}
+        )
+
+    def send(self, body: bytes, media_type: str, headers: dict[str, str] | None = None) -> None:
+        self.send_response(200)
+        for header, value in {"Content-Type": media_type, **(headers or {})}.items():
+            self.send_header(header, value)
         self.end_headers()
-        self.wfile.write(b"<!doctype html><title>Elsewhere</title>")
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass

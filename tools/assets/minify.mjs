@@ -1,6 +1,7 @@
 // Builds koyjabo/static/min/ from the files next to it: minifies scripts and styles, compresses all text with Brotli and
 // gzip, and writes manifest.json for the server (web/assets/static_files.py). The client module and each file in a
-// folder `pages/` are bundled with everything they import. The element is also built as one classic script.
+// folder `pages/` are bundled with everything they import. The element is also built as two classic scripts: with
+// everything, and with what a first page needs.
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, extname, join, relative, resolve } from "node:path";
@@ -12,6 +13,8 @@ const TARGET = join(STATIC, "min");
 const TEXTS = [".js", ".css", ".svg", ".json"];
 const ELEMENT = "counting/koyjabo-count.js";
 const CLASSIC = "counting/koyjabo-count.all.js";
+const LINE = "counting/koyjabo-line.js";
+const ORIGIN = resolve(STATIC, "counting/classic-origin.js");
 const INLINE = "home/pages/home.css";
 const OPTIONS = { bundle: true, minify: true, format: "esm", charset: "utf8", target: "esnext", legalComments: "none", write: false };
 
@@ -25,10 +28,20 @@ const isOurs = (name) => [".js", ".css"].includes(extname(name)) && !name.starts
 /** Replaces the module that knows the server, because a classic script has no `import.meta`. */
 const classicOrigin = {
   name: "classic origin",
-  setup: ({ onResolve }) => onResolve({ filter: /\/origin\.js$/ }, () => ({ path: resolve(STATIC, "counting/classic-origin.js") })),
+  setup: ({ onResolve }) => onResolve({ filter: /\/origin\.js$/ }, () => ({ path: ORIGIN })),
 };
-/** In ASCII, because copies lose their encoding. */
-const IN_ONE = { entryPoints: [join(STATIC, ELEMENT)], plugins: [classicOrigin], format: "iife", charset: "ascii" };
+/** Imports parts when they are needed, with the only function that knows their addresses. */
+const partsLater = {
+  name: "parts later",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /counting[\\/].*\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, "utf8"), changed = text.replace(/\bimport\("\.{1,2}\/(koyjabo-[\w.]+)"\)/g, 'part("$1")');
+      return { contents: changed === text ? text : `import { part } from ${JSON.stringify(ORIGIN)};\n${changed}` };
+    }),
+};
+/** In ASCII, because copies lose their encoding, and after a semicolon, because the file before it in a merged one may lack it. */
+const IN_ONE = { entryPoints: [join(STATIC, ELEMENT)], plugins: [classicOrigin], format: "iife", charset: "ascii", banner: { js: ";" } };
+const CLASSICS = { [CLASSIC]: IN_ONE, [LINE]: { ...IN_ONE, plugins: [classicOrigin, partsLater] } };
 
 /** The names of all files, except those built here. */
 const sources = readdirSync(STATIC, { recursive: true, withFileTypes: true })
@@ -52,7 +65,7 @@ const apart = (name) => ({
 
 async function built(name) {
   if (!isOurs(name)) return readFileSync(join(STATIC, name));
-  const options = name === CLASSIC ? IN_ONE : { entryPoints: [join(STATIC, name)], plugins: [apart(name)] };
+  const options = CLASSICS[name] ?? { entryPoints: [join(STATIC, name)], plugins: [apart(name)] };
   const { outputFiles } = await build({ ...OPTIONS, target: EMBEDDED.test(name) ? FLOOR : "esnext", ...options });
   return Buffer.from(outputFiles[0].contents);
 }

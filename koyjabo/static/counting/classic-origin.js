@@ -1,9 +1,26 @@
-/** client/origin.js of the classic script, whose tag is known only while it is evaluated. */
+/**
+ * client/origin.js of the classic scripts, whose tag is known only while it is evaluated, and not at all where they are
+ * merged into another file or are in the page itself.
+ */
 
-const own = /** @type {HTMLScriptElement | null} */ (document.currentScript ?? document.querySelector('script[src*="/koyjabo-count.all.js"]'));
-const src = own?.src; // empty if the script is in the page itself
+import { serverAt } from "./koyjabo-client.3.js";
 
-export function origin() {
-  if (!src) throw new TypeError("koyjabo-count needs base-url");
-  return src;
+const OWN = /\/koyjabo-(line|count\.all)\.js/;
+const src = [document.currentScript, ...document.scripts].map((script) => /** @type {any} */ (script)?.src).find((address) => OWN.test(address));
+/** @type {string | undefined} */
+let server; // the first that an element names
+
+/** @param {string | null} [given]  @returns {string} */
+export function origin(given) {
+  server ??= given ?? undefined;
+  const url = given ?? src;
+  if (url) return url;
+  throw new TypeError("koyjabo-count needs base-url, because its script is part of another file or of the page");
 }
+
+/**
+ * Import a part by its whole address: a script from another origin without `crossorigin` has none to start from. The
+ * build of koyjabo-line.js puts this in place of each `import()`.
+ * @param {string} name
+ */
+export const part = async (name) => import(`${new URL(name, src ?? `${serverAt(server)}static/js/`)}`);

@@ -36,7 +36,7 @@ import { Visit } from "./client/visit.js";
 export { isId, isNewer, Line, local, parsed, persistently, session, shared };
 
 /** @param {string | null} [url]  the server, or one of its static files  @returns {URL} ends with a slash, since the server may be below a path */
-export const serverAt = (url) => new URL((url ?? origin()).replace(/(\b\/static\/.*)?\/?$/, "/"));
+export const serverAt = (url) => new URL(origin(url).replace(/(\b\/static\/.*)?\/?$/, "/"));
 
 /** Resolves when the page is shown: browsers may load a page before showing it. */
 const shown = () => /** @type {any} */ (document).prerendering && new Promise((then) => on("prerenderingchange", then));

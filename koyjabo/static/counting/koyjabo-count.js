@@ -10,6 +10,7 @@ import { isId, KoyJabo, Line, local, parsed, persistently, serverAt, session, sh
 /** @type {Record<string, "totalVisits" | "todayVisits" | "activeUsers" | "uniqueVisitors">} */
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
 const NAME = "koyjabo-count";
+const OWN = "/koyjabo-"; // in addresses of this script, in each of its files
 const PAGE = "page"; // the value and the attribute for the views of a page
 const MINE = "mine"; // the value for the number of this visitor's visit
 const CHOICES = ["counts", "views", "share"], PLACES = ["community", "base-url"], TEXTS = ["value", PAGE, "label", ...PLACES];
@@ -20,14 +21,15 @@ const CSS = ":host,[part=number]{display:inline-block}:host([hidden]){display:no
 const started = {}; // by URL of the server
 
 /** @type {Set<string>} */
-const warned = new Set(); // of wrong values
+const warned = new Set(); // texts
 
 /** @type {Set<KoyJaboCount>} */
 const connected = new Set();
 
 /** Resolves once the page's own scripts have run, because they may start the module. */
 const isReady = new Promise((ready) => {
-  if (document.readyState === "complete") ready(true);
+  // A script that is `async` or put in later may come after DOMContentLoaded, long before the page's images.
+  if (document.readyState === "complete" || performance.timing?.domContentLoadedEventStart) ready(true);
   for (const event of ["DOMContentLoaded", "load"]) addEventListener(event, ready, { once: true });
 });
 
@@ -58,6 +60,20 @@ const isSet = (choice) => isOn(choice ?? false);
 function isCounted(host) {
   const own = `koyjabo.visit ${host}`, visit = parsed(session[own]);
   return Object.keys(session).some((key) => key.startsWith(`${own} `)) || (isId(visit?.visitorId) && visit.visitorId !== local.visitorId);
+}
+
+/** The server that an attribute names, or where the script came from. @param {string | null} url */
+function serverOf(url) {
+  try {
+    return serverAt(url);
+  } catch (error) {
+    say(`${error}`);
+  }
+}
+
+/** Print a mistake of the page, once. @param {string} text */
+function say(text) {
+  if (!warned.has(text) && warned.add(text)) console.warn(text);
 }
 
 /** The client for a server, shared by all elements. @param {URL} base */
@@ -126,9 +142,10 @@ class KoyJaboCount extends HTMLElement {
     }
     await isReady;
     const tags = /** @type {any[]} */ ([this, ...document.scripts]);
-    if (tags.some(({ dataset, src = NAME }) => dataset.debug != null && src.includes(NAME))) await import("./koyjabo-debug.2.js").catch(() => {});
+    if (tags.some(({ dataset, src = OWN }) => dataset.debug != null && src.includes(OWN))) await import("./koyjabo-debug.2.js").catch(() => {});
     if (signal.aborted) return;
-    const base = (this.#base = serverAt(this.getAttribute("base-url")));
+    const base = (this.#base = serverOf(this.getAttribute("base-url")));
+    if (!base) return;
     connected.add(this);
     for (const name of CHOICES) shared.lines?.chosen?.(name, this.getAttribute(name));
     this.#count();
@@ -211,7 +228,7 @@ class KoyJaboCount extends HTMLElement {
     const isOfSite = !this.#isPage && !this.hasAttribute("community");
     const isMine = isOfSite && value === MINE, isWrong = isOfSite && !isMine && !NUMBERS[value];
     this.#content.style.minInlineSize = isMine || isWrong ? "0" : "";
-    if (isWrong && this.#stats && !warned.has(value) && warned.add(value)) console.warn(`value: use ${Object.keys(NUMBERS).join(", ")}, ${PAGE} or ${MINE}, not "${value}"`);
+    if (isWrong && this.#stats) say(`value: use ${Object.keys(NUMBERS).join(", ")}, ${PAGE} or ${MINE}, not "${value}"`);
     const number = this.#online ?? (this.#isPage ? this.#views : ofSite);
     const write = (/** @type {number} */ given) => written(given, lang, document.documentElement.lang, "en");
     const mine = this.#showOwn(isMine, lang, write), shown = isMine ? mine : number == null ? undefined : write(number);
@@ -257,11 +274,13 @@ reflect("counts", isOn, (choice) => (isOn(choice) ? null : false)); // whether t
 reflect("views", isSet, (choice) => (isSet(choice) ? "" : null)); // whether the views of later pages are counted
 reflect("share", isSet, (choice) => (isSet(choice) ? "" : null)); // whether a button shares this visitor's number
 
-try {
-  const changes = new MutationObserver(() => connected.forEach((element) => element.attributeChangedCallback()));
-  changes.observe(document, { attributeFilter: ["lang"], subtree: true });
-} catch {
-  // The browser forbids it: the digits of the page's language come with the next number.
+// A page may evaluate this script again, or another of its files.
+if (!customElements.get(NAME)) {
+  try {
+    const changes = new MutationObserver(() => connected.forEach((element) => element.attributeChangedCallback()));
+    changes.observe(document, { attributeFilter: ["lang"], subtree: true });
+  } catch {
+    // The browser forbids it: the digits of the page's language come with the next number.
+  }
+  customElements.define(NAME, KoyJaboCount);
 }
-
-if (!customElements.get(NAME)) customElements.define(NAME, KoyJaboCount);

@@ -34,11 +34,15 @@ TEXT_SUFFIXES = {".js", ".css", ".svg", ".json"}
 PACKED_SUFFIXES = {"br": ".br", "gzip": ".gz"}
 FOREVER_CACHING = "public, max-age=31536000, immutable"
 SHARED_CACHING = "public, max-age=300"
-"""Pages on other sites may use a cached module for 300 s."""
+"""Pages on other sites may use a cached file for 300 s."""
+
+SCRIPT_CACHING = f"{SHARED_CACHING}, stale-while-revalidate=86400"
+"""They may use a script for a day more, while the browser fetches the newer one, so that no later page of a day waits."""
 
 DAY_CACHING = "public, max-age=86400"
 SERVICE_WORKER = "counting/service-worker.js"
 ASSETS_EXTENSION = "koyjabo.assets"
+SCRIPTS_EXTENSION = "koyjabo.script_caching"
 
 bp = Blueprint("static_files", __name__)
 
@@ -76,6 +80,7 @@ def set_up(app: Flask, is_development: bool) -> None:
     """
     fixed = _present()
     app.extensions[ASSETS_EXTENSION] = _present if is_development else lambda: fixed
+    app.extensions[SCRIPTS_EXTENSION] = SHARED_CACHING if is_development else SCRIPT_CACHING
 
 
 def require_all() -> None:
@@ -159,7 +164,8 @@ def versioned(version: str, name: str) -> Response:
 
 @bp.get("/static/<path:name>")
 def unversioned(name: str) -> Response:
-    return _send(name, SHARED_CACHING)
+    is_script = name.startswith("js/")
+    return _send(name, current_app.extensions[SCRIPTS_EXTENSION] if is_script else SHARED_CACHING)
 
 
 @bp.get("/robots.txt")
@@ -177,7 +183,7 @@ def service_worker() -> Response:
 
 def _send(name: str, cache_control: str) -> Response:
     """Send a file: text files only whole, other files also in parts. Other sites know the client module and its parts
-    as `js/…`. Parts that only scripts of the release before import are in a folder for them (decision 131).
+    as `js/…`. Parts that only scripts of earlier releases import are in a folder for them (decision 131).
     """
     name = f"counting/{name[3:]}" if name.startswith("js/") else name
     if name not in assets().names:

@@ -132,14 +132,14 @@ def test_no_public_address_has_a_name_that_block_lists_refuse_whatever_the_site_
     blocked = re.compile(rf"(?:{images})\.(?:gif|png|svg)|(?:{scripts})\.js")
     names = {rule.rule.rpartition("/")[2] for rule in site.app.url_map.iter_rules()}
     names |= {file.name for file in (ROOT / "koyjabo/static/counting").rglob("*.js")}
-    assert {"koyjabo.gif", "badge.svg", "koyjabo-count.js"} < names
+    assert {"koyjabo.gif", "badge.svg", "koyjabo-count.js", "koyjabo-line.js"} < names
     assert [name for name in names if blocked.fullmatch(name)] == ["v.gif"], "which older pages have"
     assert "/v.gif" not in codes(site)
 
 
 def test_the_overview_of_a_new_site_shows_the_escaped_code(site):
     page = panel(site).get("/admin/")
-    script = f'src="{PLACEHOLDER}/static/js/koyjabo-count.js"'
-    assert f'</koyjabo-count><script type="module" {script}></script>' in words(page)
+    script = f'src="{PLACEHOLDER}/static/js/koyjabo-line.js"'
+    assert f"</koyjabo-count><script async crossorigin {script}></script>" in words(page)
     assert script not in page  # text, not a script of this page
     assert 'href="/admin/connect"' in page

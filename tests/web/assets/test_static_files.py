@@ -5,6 +5,8 @@ import gzip
 import hashlib
 import json
 import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +20,8 @@ CLIENT = "counting/koyjabo-client.3.js"
 CLASSIC = "counting/koyjabo-count.all.js"
 STORAGE = "counting/client/storage.js"
 BEFORE = "counting/before/"
-WITHOUT_NUMBER = ("debug", "pages", "queue", "stream")
-PARTS = ("client", "own", *WITHOUT_NUMBER)
+LINE = "counting/koyjabo-line.js"
+PARTS = ("client", "debug", "own", "pages", "queue", "stream")
 
 STYLE = (STATIC_FOLDER / "webkit" / "tokens.css").read_text()
 COLOURS = {
@@ -67,10 +69,11 @@ def test_the_client_module_has_one_name_for_pages_of_other_sites(client):
     headers = {"Origin": "https://elsewhere.example"}
     answer = client.get("/static/js/koyjabo.js", headers=headers)
     assert answer.headers["Access-Control-Allow-Origin"] == "*"  # browsers require it for modules
-    assert answer.headers["Cache-Control"] == "public, max-age=300"
+    assert answer.headers["Cache-Control"] == "public, max-age=300, stale-while-revalidate=86400"
     assert answer.mimetype == "text/javascript"
     again = client.get("/static/js/koyjabo.js", headers={**headers, "If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
+    assert client.get("/static/vendor/icons.svg").headers["Cache-Control"] == "public, max-age=300"
 
 
 def test_text_files_are_compressed_with_the_encodings_of_the_browser(client):
@@ -98,7 +101,7 @@ def test_the_built_files_are_up_to_date_and_minified(client):
         source = STATIC_FOLDER / name
         sent = client.get(f"/static/{name}").data
         assert sent == (BUILT / name).read_bytes()
-        if source.parent.name != "pages" and name not in (CLIENT, CLASSIC):
+        if source.parent.name != "pages" and name not in (CLIENT, CLASSIC, LINE):
             assert len(sent) < source.stat().st_size
 
 
@@ -129,14 +132,37 @@ def test_other_sites_import_only_scripts_whose_name_has_the_number_of_their_cont
     assert all((BUILT / "counting" / part).is_file() for part in imported)
 
 
+def test_the_line_imports_parts_with_one_function_by_the_numbers_of_their_contracts():
+    text = (BUILT / LINE).read_text()
+    assert text.count("import(") == 1
+    (function,) = re.findall(r"([\w$]+)=async \w+=>import\(", text)
+    given = re.findall(rf"(?<![\w$]){re.escape(function)}\(([^)]*)\)", text)
+    assert {re.sub(r"\d+", "N", name) for name in given} == {f'"koyjabo-{part}.N.js"' for part in PARTS[1:]}
+    assert all((BUILT / "counting" / json.loads(name)).is_file() for name in given)
+
+
+def test_the_scripts_of_first_and_later_pages_are_small():
+    """Bytes in Brotli: of a first page with the line, of its first later page, and of a first page with the module."""
+    names = {path.name.removesuffix(".br"): path.stat().st_size for path in (BUILT / "counting").glob("koyjabo*.br")}
+    assert names["koyjabo-line.js"] <= 6_250
+    assert names["koyjabo-queue.3.js"] <= 3_400
+    assert names["koyjabo-client.3.js"] + names["koyjabo-count.js"] <= 6_500
+
+
 def test_the_scripts_of_the_release_before_find_what_they_import(client):
     exported = re.search(r"export\{(.*?)\}", client.get("/static/js/koyjabo.js").text)[1]
     assert set(re.findall(r"\bas (\w+)", exported)) == {"isNewer", "KoyJabo", "Line", "serverAt"}
-    earlier = {*(f"koyjabo-{part}.js" for part in WITHOUT_NUMBER), "koyjabo-client.2.js", "koyjabo-queue.2.js"}
-    assert {path.name for path in (BUILT / BEFORE).glob("*.js")} == earlier
     for path in (BUILT / BEFORE).glob("*.js"):
         for folder in ("js", "counting", "v-000000000000/counting"):  # also for pages that are open
             assert client.get(f"/static/{folder}/{path.name}").data == path.read_bytes()
+
+
+def test_every_numbered_part_of_a_release_is_kept():
+    *releases, current = tomllib.loads(Path(__file__).with_name("numbered_parts.toml").read_text())["release"]
+    served, kept = ({path.name for path in (BUILT / folder).glob("koyjabo-*.js")} for folder in ("counting", BEFORE))
+    assert {name for name in served if re.search(r"\d", name)} == {f"koyjabo-{part}.js" for part in current["parts"]}
+    for release in releases:
+        assert {f"koyjabo-{part}.js" for part in release["parts"]} <= served | kept, release["name"]
 
 
 SOURCE = re.compile(r'import "(/static/v-[0-9a-f]{12}/counting/service-worker\.js)";\n')

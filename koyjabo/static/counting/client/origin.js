@@ -1,2 +1,3 @@
-/** The default server: the one this module was loaded from. The npm package replaces this module. */
-export const origin = () => import.meta.url;
+/** The address of a server: the one that is given, or the one this module was loaded from. The npm package and classic
+ * scripts replace this module. @param {string | null} [given] */
+export const origin = (given) => given ?? import.meta.url;
