@@ -44,7 +44,9 @@ def test_the_snippet_from_connect_shows_a_live_number_on_another_site(new_device
     expect(page.locator("[data-seen] time")).to_have_text(re.compile("just now|ago"))
     page.locator("a[data-look=frame]").click()
     expect(page.locator("#build-code code")).to_contain_text("<iframe")
-    assert page.url.endswith("look=frame&value=total&lang=&theme=&color=%23006a4e&counts=yes")
+    assert page.url.endswith(
+        "look=frame&value=total&lang=&theme=&color=%23006a4e&counts=yes&views=yes&stores=&share=no"
+    )
     site.register("somebody")
     expect(number(other)).to_have_text(f"{before + 2:,}")
 

@@ -132,3 +132,21 @@ def test_a_visitor_who_cancels_sharing_gets_no_copy(page, site, other_site):
     element, button, _ = shared(page, site)
     button.click()
     assert element.evaluate(TEXT).endswith("Share")
+
+
+def test_connect_shows_the_chosen_element_with_a_sample_and_counts_nothing(admin_tab, site):
+    before, sent = site.stats(), []
+    admin_tab.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    admin_tab.goto("/admin/connect")
+    for name, choice in (("value", "mine"), ("share", "yes"), ("views", "no"), ("stores", "nothing")):
+        admin_tab.locator(f"select[name={name}]").select_option(choice)
+    code = '<koyjabo-count value="mine" views="false" stores="nothing" share>'
+    expect(admin_tab.locator("#build-code code")).to_contain_text(code)
+    preview = admin_tab.locator('.looks koyjabo-count[value="mine"][stores="nothing"][share]')
+    expect(preview.locator("[part=link]")).to_have_text(f"{before.total:,}")
+    expect(preview.locator("[part=share]")).to_have_text("Share")
+    admin_tab.locator("a[data-look=badge]").click()
+    expect(admin_tab.locator("#build-code code")).to_contain_text("badge.svg?value=total")
+    expect(admin_tab.locator("select[name=value]")).to_have_value("total")
+    assert [url for url in sent if "/api/" in url] == []
+    assert (site.stats().total, admin_tab.evaluate("Object.keys(localStorage)")) == (before.total, [])

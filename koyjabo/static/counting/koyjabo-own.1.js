@@ -4,7 +4,8 @@
  */
 
 const CSS = "[part=link],[part=share]{color:inherit}[part=share]{min-block-size:24px;margin-inline-start:.5em;padding:.1em .6em;" +
-  "border:1px solid;border-radius:.4em;background:none;font:inherit;cursor:pointer}[part=status]:not(:empty)" +
+  "border:1px solid;border-radius:.4em;background:none;font:inherit;font-size:min(1em,1rem);font-weight:400;" +
+  "vertical-align:middle;cursor:pointer}[part=status]:not(:empty)" +
   "{margin-inline-start:.5em;overflow-wrap:anywhere}:focus-visible{outline:2px solid;outline-offset:2px}";
 const COPIED_MS = 4_000;
 
