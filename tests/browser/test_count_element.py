@@ -44,7 +44,9 @@ def test_the_snippet_from_connect_shows_a_live_number_on_another_site(new_device
     expect(page.locator("[data-seen] time")).to_have_text(re.compile("just now|ago"))
     page.locator("a[data-look=frame]").click()
     expect(page.locator("#build-code code")).to_contain_text("<iframe")
-    assert page.url.endswith("look=frame&value=total&lang=&theme=&color=%23006a4e&counts=yes")
+    assert page.url.endswith(
+        "look=frame&value=total&lang=&theme=&color=%23006a4e&counts=yes&views=yes&stores=&share=no"
+    )
     site.register("somebody")
     expect(number(other)).to_have_text(f"{before + 2:,}")
 
@@ -104,7 +106,7 @@ def test_an_element_with_an_unknown_value_reserves_no_space_and_warns_once(devic
     )
     expect(number(host_page, 2)).to_have_text(re.compile("[1-9]"))
     assert [number(host_page, at).evaluate(WIDTHS)[0] for at in (0, 1)] == [0, 0]
-    assert device.console == ['value: use total, today, active, visitors or page, not "unique"']
+    assert device.console == ['value: use total, today, active, visitors, page or mine, not "unique"']
 
 
 COLOR_AT_5_5 = """

@@ -52,6 +52,7 @@ class Shop:
         name, way, url = cell.surface, cell.distortion, f"http://localhost:{self.site.port}"
         values = {
             **{"lang": "bn", "value": "today", "page": NAMED, "label": "so far", "counts": False, "views": False},
+            **{"share": True},
             **{"community": self.community, "base-url": url if is_set(cell) else "http://localhost:1"},
         }
         text = {False: "false", True: ""}.get(values[name], values[name])
@@ -69,6 +70,7 @@ class Shop:
             expect(element.locator("[part=number]")).to_have_text(text)
             label = "so far" if cell.surface == "label" and is_set(cell) else ""
             expect(element.locator("[part=label]")).to_have_text(label)
+            expect(element.locator("[part=share]")).to_have_count(int(cell.surface == "share" and is_set(cell)))
 
     def text(self, cell) -> str:
         """The number of a cell's element."""

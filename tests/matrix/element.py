@@ -17,9 +17,9 @@ TABLE = Table(
         *("capitals", *FRAMEWORKS, "moved", "shadow", "cloned", "twice"),
     ),
     rows="""
-    counts                                         c c c c m m c c c c c c c c c c c c c c c
-    views                                          c c c c m m c c c c c c c c c c c c c c c
-    lang, label, community, base-url, page, value  c c c c m m c c c c c c c c c c c c c c c
+    counts                                                c c c c m m c c c c c c c c c c c c c c c
+    views                                                 c c c c m m c c c c c c c c c c c c c c c
+    lang, label, community, base-url, page, value, share  c c c c m m c c c c c c c c c c c c c c c
     """,
     reasons={
         ("*", "undefined"): "as without the attribute",

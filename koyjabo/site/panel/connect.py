@@ -28,6 +28,9 @@ FIRST_HOSTS: Registry[str, Callable[[], str]] = Registry()
 
 COLOR = re.compile("#[0-9a-f]{6}")
 
+OWN_VALUE = "mine"
+"""The value of the element for the number of the visitor's visit. Badges and frames do not have it."""
+
 
 class Appearance(NamedTuple):
     """The choices on the page, as in its URL."""
@@ -38,10 +41,18 @@ class Appearance(NamedTuple):
     theme: str  # "" for the page's
     color: str  # "" for the colour of the site
     counts: bool
+    views: bool
+    stores: str  # "" for an id
+    share: bool
+
+    @property
+    def value_of_image(self) -> str:
+        """The value of a badge or frame."""
+        return values.TOTAL_VALUE if self.value == OWN_VALUE else self.value
 
     @property
     def label(self) -> str:
-        return values.label_of(self.value, self.lang or language())
+        return values.label_of(self.value_of_image, self.lang or language())
 
     @property
     def lang_of_image(self) -> str:
@@ -50,8 +61,9 @@ class Appearance(NamedTuple):
 
     def url(self, look: str) -> str:
         """The page's URL with another look."""
-        counts = "yes" if self.counts else "no"
-        return f"?{urlencode(self._replace(look=look)._asdict() | {'counts': counts})}"
+        words = {True: "yes", False: "no"}
+        choices = self._replace(look=look)._asdict().items()
+        return f"?{urlencode({name: words.get(choice, choice) for name, choice in choices})}"
 
 
 @bp.get("/connect")
@@ -65,6 +77,7 @@ def connect() -> Response:
         look=_appearance(),
         looks=LOOKS,
         choices=_values(),
+        own_value=OWN_VALUE,
         accent=services[Settings].palette.ground.light,
         stats=stats.as_object(),
         last=stats.last,
@@ -81,13 +94,17 @@ def _values() -> list[str]:
 def _appearance() -> Appearance:
     """The choices in the query string. Unknown ones are ignored."""
     query = request.args
-    look, value, lang = query.get("look", ""), query.get("value", ""), query.get("lang", "")
+    first_look = next(iter(LOOKS))
+    look, value, lang = query.get("look", first_look), query.get("value", ""), query.get("lang", "")
     color, theme = query.get("color", "").lower(), query.get("theme", "")
     return Appearance(
-        look if look in LOOKS else next(iter(LOOKS)),
-        value if value in _values() else values.TOTAL_VALUE,
+        look if look in LOOKS else first_look,
+        value if value in _values() or (look, value) == (first_look, OWN_VALUE) else values.TOTAL_VALUE,
         lang if lang in LANGUAGES else "",
         theme if theme in ("light", "dark") else "",
         color if COLOR.fullmatch(color) and color != current()[Settings].palette.ground.light else "",
         query.get("counts") != "no",
+        query.get("views") != "no",
+        "nothing" if query.get("stores") == "nothing" else "",
+        query.get("share") == "yes",
     )

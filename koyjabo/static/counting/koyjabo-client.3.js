@@ -35,7 +35,7 @@ import { Visit } from "./client/visit.js";
  * @typedef {import("./client/visit.js").VisitOptions & PageOptions} Options
  */
 
-export { isId, isNewer, Line, local, onPath, ownPath, parsed, session, shared, shown, storeOnly, storesNothing };
+export { isId, isNewer, Line, local, onPath, ownPath, parsed, persistently, session, shared, shown, storeOnly, storesNothing };
 
 /** @param {string | null} [url]  the server, or one of its static files  @returns {URL} ends with a slash, since the server may be below a path */
 export const serverAt = (url) => new URL(origin(url).replace(/(\b\/static\/.*)?\/?$/, "/"));

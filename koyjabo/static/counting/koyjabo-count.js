@@ -5,16 +5,21 @@
  * @typedef {import("./koyjabo-client.3.js").Stats} Stats
  */
 
-import { isId, KoyJabo, Line, local, onPath, ownPath, parsed, serverAt, session, shared, shown, storeOnly, storesNothing } from "./koyjabo-client.3.js";
+import {
+  isId, KoyJabo, Line, local, onPath, ownPath, parsed, persistently, serverAt, session, shared, shown, storeOnly, storesNothing,
+} from "./koyjabo-client.3.js";
 
 /** @type {Record<string, "totalVisits" | "todayVisits" | "activeUsers" | "uniqueVisitors">} */
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
 const NAME = "koyjabo-count";
 const OWN = "/koyjabo-"; // in addresses of this script, in each of its files
 const PAGE = "page"; // the value and the attribute for the views of a page
+const MINE = "mine"; // the value for the number of this visitor's visit
 const STORES = "stores";
+const SHARE = "share"; // whether a button shares this visitor's number
 const CHOICES = ["counts", "views"]; // whether visit and page views are counted, unless the page does so itself
 const PLACES = ["community", "base-url"], TEXTS = ["value", PAGE, "label", STORES, ...PLACES];
+const ATTRIBUTES = [...CHOICES, SHARE, ...TEXTS];
 const CSS = ":host,[part=number]{display:inline-block}:host([hidden]){display:none}[part=number]{font-variant-numeric:tabular-nums}" +
   ":host(:empty) slot{display:inline-block;min-inline-size:var(--koyjabo-count-width,5ch)}"; // until there is a number
 
@@ -36,11 +41,28 @@ const isReady = new Promise((ready) => {
   for (const event of ["DOMContentLoaded", "load"]) addEventListener(event, ready, { once: true });
 });
 
+/** Loaded once. @type {Promise<typeof import("./koyjabo-own.1.js")> | undefined} */
+let own;
+
+/** Add a style sheet. @param {ShadowRoot} root  @param {string} css */
+function dress(root, css) {
+  try {
+    const sheet = new CSSStyleSheet(); // allowed even by policies that refuse inline styles
+    sheet.replaceSync(css);
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+  } catch {
+    root.append(Object.assign(document.createElement("style"), { textContent: css })); // Safari before 16.4
+  }
+}
+
 /** @param {string} name  of an attribute */
 const propertyOf = (name) => name.replace("-u", "U");
 
 /** Whether a choice is on, as a property or an attribute: templates write `False`. @param {any} choice */
 const isOn = (choice) => !/^\s*false\s*$/i.test(choice);
+
+/** Whether a choice is on that is off if it is missing. @param {any} choice */
+const isSet = (choice) => isOn(choice ?? false);
 
 /** Whether the page counts this session itself, for a community or under another visitorId. @param {string} host */
 function isCounted(host) {
@@ -85,7 +107,7 @@ function written(number, ...[language, ...others]) {
  * region, because it may change often.
  */
 class KoyJaboCount extends HTMLElement {
-  static observedAttributes = ["lang", ...CHOICES, ...TEXTS];
+  static observedAttributes = ["lang", ...ATTRIBUTES];
   #number = document.createElement("span");
   #content = document.createElement("slot");
   #label = document.createElement("span");
@@ -104,6 +126,8 @@ class KoyJaboCount extends HTMLElement {
   #views = null;
   /** @type {(() => void) | undefined} */
   #unwatch;
+  /** This visitor's number, and the button to share it. @type {import("./koyjabo-own.1.js").Own | undefined} */
+  #own;
 
   constructor() {
     super();
@@ -112,19 +136,13 @@ class KoyJaboCount extends HTMLElement {
     this.#number.append(this.#content);
     const root = this.attachShadow({ mode: "open" });
     root.append(this.#number, this.#label);
-    try {
-      const sheet = new CSSStyleSheet(); // allowed even by policies that refuse inline styles
-      sheet.replaceSync(CSS);
-      root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
-    } catch {
-      root.append(Object.assign(document.createElement("style"), { textContent: CSS })); // Safari before 16.4
-    }
+    dress(root, CSS);
   }
 
   async connectedCallback() {
     const { signal } = (this.#connected = new AbortController());
     const element = /** @type {any} */ (this);
-    for (const name of [...CHOICES, ...TEXTS].map(propertyOf)) {
+    for (const name of ATTRIBUTES.map(propertyOf)) {
       if (!this.hasOwnProperty(name)) continue;
       const choice = element[name]; // set before this script was loaded
       delete element[name];
@@ -214,13 +232,28 @@ class KoyJaboCount extends HTMLElement {
   #show() {
     const { lang } = /** @type {HTMLElement} */ (this.closest("[lang]") ?? document.documentElement);
     const value = this.getAttribute("value") ?? "total", ofSite = this.#stats?.[NUMBERS[value]];
-    const isWrong = !this.#isPage && !NUMBERS[value] && !this.hasAttribute("community");
-    this.#content.style.minInlineSize = isWrong ? "0" : "";
-    if (isWrong && this.#stats) say(`value: use ${Object.keys(NUMBERS).join(", ")} or ${PAGE}, not "${value}"`);
+    const isOfSite = !this.#isPage && !this.hasAttribute("community");
+    const isMine = isOfSite && value === MINE, isWrong = isOfSite && !isMine && !NUMBERS[value];
+    this.#content.style.minInlineSize = isMine || isWrong ? "0" : "";
+    if (isWrong && this.#stats) say(`value: use ${Object.keys(NUMBERS).join(", ")}, ${PAGE} or ${MINE}, not "${value}"`);
     const number = this.#online ?? (this.#isPage ? this.#views : ofSite);
+    const write = (/** @type {number} */ given) => written(given, lang, document.documentElement.lang, "en");
+    const mine = this.#showOwn(isMine, lang, write), shown = isMine ? mine : number == null ? undefined : write(number);
     const label = this.getAttribute("label");
-    this.#label.textContent = label ? ` ${label}` : "";
-    this.#number.replaceChildren(number == null ? this.#content : written(number, lang, document.documentElement.lang, "en"));
+    this.#label.textContent = label && (mine || !isMine) ? ` ${label}` : "";
+    if (!mine || shown !== this.#number.firstChild) this.#number.replaceChildren(shown ?? this.#content); // or a link would lose its focus
+  }
+
+  /** @param {boolean} isMine  @param {string} lang  @param {(number: number) => string} written */
+  #showOwn(isMine, lang, written) {
+    const base = this.#base, element = /** @type {any} */ (this);
+    if (!base || !(isMine || element.share || this.#own)) return;
+    if (this.#own) return this.#own.show(element, { base, koyjabo: source(base), session, lang, written });
+    own ??= persistently(() => import("./koyjabo-own.1.js"));
+    own.then(({ Own }) => {
+      this.#own ??= new Own(/** @type {ShadowRoot} */ (this.shadowRoot), dress);
+      this.#show();
+    });
   }
 }
 
@@ -245,6 +278,7 @@ function reflect(name, read = (text) => text, written = read) {
 
 for (const name of TEXTS) reflect(name);
 for (const name of CHOICES) reflect(name, isOn, (choice) => (isOn(choice) ? null : false));
+reflect(SHARE, isSet, (choice) => (isSet(choice) ? "" : null));
 
 // A page may evaluate this script again, or another of its files.
 if (!customElements.get(NAME)) {

@@ -40,8 +40,11 @@ function paint() {
 
 const page = new LivePage(chosen, REST_MS);
 
+const value = /** @type {HTMLSelectElement} */ (builder.elements.namedItem("value"));
+
 function show() {
   for (const option of /** @type {NodeListOf<HTMLElement>} */ (builder.querySelectorAll("[data-for]"))) option.hidden = !option.dataset.for?.split(" ").includes(look.value);
+  if (value.selectedOptions[0].hidden) value.selectedIndex = 0; // another look has fewer values
   history.replaceState(null, "", chosen());
   page.refresh();
 }

@@ -14,6 +14,8 @@ from koyjabo.site.looks import LOOKS
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 PLACEHOLDER = "https://koyjabo.example"
+COPIED_LINE = re.compile(r"^ *(<iframe .*|<img .*|<koyjabo-count.*</script>)$", re.MULTILINE)
+OF_A_SERVER = re.compile(r"https?://[\w.:]+(?=/(?:embed|badge\.svg|koyjabo\.gif|static))")
 CODE = re.compile(r"<pre[^>]*><code>(.*?)</code></pre>", re.DOTALL)
 COPIED = re.compile(r'data-copy="([^"]*)"')
 
@@ -38,6 +40,7 @@ def codes(site) -> str:
 
 def test_a_link_to_another_look_keeps_the_other_choices(site):
     admin, query = panel(site), "value=today&lang=bn&theme=dark&color=%23aa0000&counts=no"
+    query += "&views=no&stores=nothing&share=yes"
     page = admin.get(f"/admin/connect?look=frame&{query}")
     assert {unescape(url) for url in re.findall(r'href="(\?look=[^"]+)"', page)} == {
         f"?look={look}&{query}" for look in LOOKS
@@ -46,9 +49,9 @@ def test_a_link_to_another_look_keeps_the_other_choices(site):
     assert code.startswith('<iframe src="https://koyjabo.example/embed?value=today&amp;lang=bn&amp;theme=dark" ')
     assert ' style="color-scheme: dark" ' in code
     (code,) = snippets(admin.get(f"/admin/connect?look=number&{query}"))
-    assert 'value="today" lang="bn" style="color: #aa0000" counts="false"></koyjabo-count>' in code
+    assert 'lang="bn" style="color: #aa0000" counts="false" stores="nothing" share></koyjabo-count>' in code
     (code,) = snippets(admin.get(f"/admin/connect?look=count&{query}"))
-    assert code.startswith("<koyjabo-count hidden></koyjabo-count>")
+    assert code.startswith('<koyjabo-count hidden views="false" stores="nothing"></koyjabo-count>')
 
 
 def test_the_views_of_a_page_can_be_chosen_while_page_numbers_are_on(site):
@@ -61,8 +64,29 @@ def test_the_views_of_a_page_can_be_chosen_while_page_numbers_are_on(site):
     assert code.startswith('<koyjabo-count value="page"></koyjabo-count>')
 
 
-COPIED_LINE = re.compile(r"^ *(<iframe .*|<img .*|<koyjabo-count.*</script>)$", re.MULTILINE)
-OF_A_SERVER = re.compile(r"https?://[\w.:]+(?=/(?:embed|badge\.svg|koyjabo\.gif|static))")
+CHOSEN = {
+    "number": '<koyjabo-count value="mine" views="false" stores="nothing" share></koyjabo-count><script async ',
+    "frame": "https://koyjabo.example/embed?value=total&amp;counts=1&amp;stores=nothing",
+    "script": 'new KoyJabo({ pageViews: false, stores: "nothing" });',
+    "react": 'new KoyJabo({ baseUrl: "https://koyjabo.example", pageViews: false, stores: "nothing" });',
+    "badge": "https://koyjabo.example/badge.svg?value=total",
+}
+
+
+def test_the_code_has_what_was_chosen_for_page_views_storage_and_sharing(site):
+    admin = panel(site)
+    for look, text in CHOSEN.items():
+        (code,) = snippets(admin.get(f"/admin/connect?look={look}&value=mine&views=no&stores=nothing&share=yes"))
+        assert text in code
+
+
+def test_the_line_of_the_readme_is_the_default_of_connect_and_of_the_first_steps(site):
+    admin = panel(site)
+    (line,) = snippets(admin.get("/admin/connect"))
+    (first,) = snippets(admin.get("/admin/"))
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (embedded,) = (line for line in COPIED_LINE.findall(readme) if "koyjabo-count" in line)
+    assert (first, OF_A_SERVER.sub(PLACEHOLDER, embedded)) == (line, line)
 
 
 def test_the_documents_and_the_first_page_show_the_code_of_connect(site):

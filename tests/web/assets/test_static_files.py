@@ -21,7 +21,7 @@ CLASSIC = "counting/koyjabo-count.all.js"
 STORAGE = "counting/client/storage.js"
 BEFORE = "counting/before/"
 LINE = "counting/koyjabo-line.js"
-PARTS = ("client", "debug", "pages", "queue", "stream")
+PARTS = ("client", "debug", "own", "pages", "queue", "stream")
 
 STYLE = (STATIC_FOLDER / "webkit" / "tokens.css").read_text()
 COLOURS = {
