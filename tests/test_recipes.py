@@ -133,7 +133,7 @@ ANY_COLUMN = (
     Edit(
         "koyjabo/columns/dimensions/dimensions.py",
         "after",
-        "from koyjabo.base.core.urls",
+        "from . import source_names",
         "from koyjabo.counting.models import Visit\n",
     ),
 )

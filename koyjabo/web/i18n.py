@@ -231,7 +231,7 @@ def _local(at_ms: int, pattern: str) -> str:
 
 
 def weekday(iso: str, is_short: bool = False) -> str:
-    """The name of a day's weekday: `Saturday`, or `Sat`."""
+    """The name of a day's weekday, in full or abbreviated."""
     return str(format_date(date.fromisoformat(iso), "EEE" if is_short else "EEEE", locale=language()))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .source_names import BETWEEN_WORDS, DATA_FOLDER
 
-PAID, PAID_OTHER, DISPLAY, IMPRESSIONS_MEDIUM = "paid", "paid_other", "display", "cpm"
+PAID_MEDIUM, PAID_OTHER, DISPLAY, IMPRESSIONS_MEDIUM = "paid", "paid_other", "display", "cpm"
 
 WEAK_CHANNELS = ("search", "referral")
 """What the mediums `organic` and `referral` say. A network, a search engine or an AI assistant says more."""
@@ -21,7 +21,7 @@ def channel_of(medium: str | None, name: str | None, domain: str | None, of_sour
     is no site, whose `of_source` is None, may itself be called like a medium: `sms`. None if nothing says it.
     """
     said = _said(medium)
-    if said == PAID:
+    if said == PAID_MEDIUM:
         return _of_paid(_normal(medium or ""), domain, of_source)
     if said in WEAK_CHANNELS and of_source not in (None, "referral"):
         return of_source
@@ -35,7 +35,7 @@ def _said(medium: str | None) -> str | None:
 
 def _called(name: str | None) -> str | None:
     said = _said(name)
-    return None if said == PAID else said
+    return None if said == PAID_MEDIUM else said
 
 
 def _of_paid(medium: str, domain: str | None, of_source: str | None) -> str:
