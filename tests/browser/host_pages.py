@@ -32,22 +32,22 @@ async ([url, options]) => {
 
 
 class HostPages(BaseHTTPRequestHandler):
-    """Another site with empty pages. `?html=` is the text of a page, `?policy=` its Content-Security-Policy, and
+    """Another site with empty pages, and `files` by path. `?policy=` sets the Content-Security-Policy of a page, and
     `?embedder=` its Cross-Origin-Embedder-Policy. Requests for one of `held` get an empty script once its event is set.
     """
 
+    files: ClassVar[dict[str, str]] = {}
     held: ClassVar[dict[str, Event]] = {}
 
     def do_GET(self) -> None:
         if self.path in self.held:
             self.held[self.path].wait()
             return self.send(b"", "text/javascript")
-        query = parse_qs(urlsplit(self.path).query)
-        html = query.get("html", ["<!doctype html><title>Elsewhere</title>"])[0].encode()
+        address = urlsplit(self.path)
+        query, text = parse_qs(address.query), self.files.get(address.path, "<!doctype html><title>Elsewhere</title>")
+        media_type = "text/javascript" if address.path.endswith(".js") else "text/html; charset=utf-8"
         headers = (("policy", "Content-Security-Policy"), ("embedder", "Cross-Origin-Embedder-Policy"))
-        self.send(
-            html, "text/html; charset=utf-8", {header: query[name][0] for name, header in headers if name in query}
-        )
+        self.send(text.encode(), media_type, {header: query[name][0] for name, header in headers if name in query})
 
     def send(self, body: bytes, media_type: str, headers: dict[str, str] | None = None) -> None:
         self.send_response(200)

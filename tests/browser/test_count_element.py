@@ -224,7 +224,7 @@ REFLECTED = """
   element.baseUrl = "http://localhost:1/";
   for (const { name, value } of element.attributes) texts[name] = value;
   const read = [element.page, element.baseUrl, element.counts, element.views];
-  Object.assign(element, { community: undefined, label: null, views: true });
+  Object.assign(element, { community: undefined, label: null, views: false });
   return [texts, read, [element.community, element.label, element.views, element.getAttribute("views")]];
 }
 """
@@ -244,8 +244,8 @@ def test_the_attributes_of_an_element_are_properties_before_and_after_its_script
         **{"value": "page", "page": "7", "label": "", "community": "dhaka"},
         **{"base-url": "http://localhost:1/", "counts": "false"},
     }
-    assert read == ["7", "http://localhost:1/", False, False]
-    assert changed == [None, None, True, ""]
+    assert read == ["7", "http://localhost:1/", False, True]
+    assert changed == [None, None, False, "false"]
     host_page.evaluate("document.querySelector('koyjabo-count').baseUrl = 'http://localhost:1'")
     expect(number(host_page).locator("slot")).to_have_count(1)
     host_page.evaluate(f"document.querySelector('koyjabo-count').baseUrl = 'http://localhost:{site.port}'")
@@ -352,7 +352,7 @@ def test_a_single_file_is_enough_for_a_copy_of_the_classic_script(page, site, ot
     server, before = f"localhost:{site.port}", site.stats().total
     policy = f"default-src 'none'; script-src 'self' 'unsafe-inline'; connect-src http://{server} ws://{server}"
     page.goto(f"{other_site}posts/copy?policy={quote(policy)}")
-    element = f'<koyjabo-count value="page" views base-url="http://{server}"></koyjabo-count>'
+    element = f'<koyjabo-count value="page" base-url="http://{server}"></koyjabo-count>'
     page.set_content(f'<script src="/copies/element.js"></script>{element}')
     expect(number(page)).to_have_text("1")
     page.evaluate("history.pushState({}, '', '/posts/copy/next')")

@@ -89,20 +89,21 @@ def test_an_element_that_a_framework_removes_and_adds_again_is_one_visit(shop, s
     assert site.stats().total == before + 2
 
 
-def test_the_element_in_react_counts_page_views_once_its_views_property_is_true(shop):
-    first, second, third, fourth = paths = [f"views/{number}" for number in range(4)]
-    shop.open(first, "react19")
-    shop.show(value="page", views=False)
+@of_framework
+def test_an_element_of_a_framework_counts_page_views_once_no_attribute_says_false(shop, framework):
+    first, second, third, fourth = paths = [f"{framework}/{number}" for number in range(4)]
+    shop.open(first, framework)
+    shop.show(value="page", views="false")
     shop.shows(1)  # the visit
     shop.go(second)
     shop.shows(0)
     shop.hide()
     shop.go(third)
-    shop.show(value="page", views=True)
+    shop.show(value="page")
     shop.shows(1)
     shop.go(fourth)
     shop.shows(1)
-    shop.show(value="page", page=f"/{second}", views=True)
+    shop.show(value="page", page=f"/{second}")
     shop.shows(0)
     shop.page.goto("about:blank")  # a page sends its views when it is left
     assert [shop.views(path) for path in paths] == [1, 0, 1, 1]
@@ -135,7 +136,7 @@ def test_a_module_that_react_starts_twice_is_live_and_counts_one_visit(shop, sit
     assert site.stats().total == before + 3
 
 
-ELEMENT = '<koyjabo-count value="page" views></koyjabo-count>'
+ELEMENT = '<koyjabo-count value="page"></koyjabo-count>'
 LINKS = '<a href="/blog/first">first</a> <a href="/blog/second">second</a>'
 BODIES = {"first": ELEMENT + LINKS, "second": LINKS + ELEMENT}
 """Pages of a blog. Their links replace the body without loading."""

@@ -5,7 +5,6 @@ nowhere.
 from __future__ import annotations
 
 from threading import Event
-from urllib.parse import quote
 
 import pytest
 from host_pages import HostPages
@@ -29,8 +28,8 @@ class Post:
         page.on("request", lambda request: self.requests.append(request.url))
 
     def open(self, path: str, html: str) -> None:
-        html = quote(f'<!doctype html><html lang="en">{html}')
-        self.page.goto(f"{self.address}{path}?html={html}", wait_until="commit")
+        HostPages.files[f"/{path}"] = f'<!doctype html><html lang="en">{html}'
+        self.page.goto(f"{self.address}{path}", wait_until="commit")
 
     def sent(self) -> list[str]:
         """The paths of requests to the server."""

@@ -29,7 +29,7 @@ RETURN = """() => ["visibilitychange", "offline", "online", "pageshow", "pagehid
   [document, window].forEach((target) => target.dispatchEvent(new Event(type))))"""
 """The events of a page that is left and shown again."""
 
-ELEMENT = f"<koyjabo-count views>{CONTENT}</koyjabo-count>"
+ELEMENT = f"<koyjabo-count>{CONTENT}</koyjabo-count>"
 HIDDEN_CHANGES = ("never", "another")
 """Distortions of `navigation` that hide a change of the path."""
 

@@ -51,7 +51,7 @@ class Shop:
     def data(self, cell) -> dict:
         name, way, url = cell.surface, cell.distortion, f"http://localhost:{self.site.port}"
         values = {
-            **{"lang": "bn", "value": "today", "page": NAMED, "label": "so far", "counts": False, "views": True},
+            **{"lang": "bn", "value": "today", "page": NAMED, "label": "so far", "counts": False, "views": False},
             **{"share": True},
             **{"community": self.community, "base-url": url if is_set(cell) else "http://localhost:1"},
         }
@@ -115,12 +115,12 @@ def test_an_attribute_that_a_page_sets_in_its_own_way_has_the_outcome_of_its_row
         shop.shows(cell, shop.text(cell))
     if cell.surface == "views":
         page.evaluate("(path) => history.pushState({}, '', path)", f"/{shop.next_path}")
-        shop.shows(cell, str(int(is_set(cell))))
+        shop.shows(cell, str(int(not is_set(cell))))
     page.wait_for_function(f"!Object.values(localStorage).some((note) => note.includes(':{site.port}/'))")
     page.goto("about:blank")  # a page sends its views when it is left
     assert site.stats().total == before + 1
     if cell.surface == "views":
-        assert [shop.views(path) for path in (shop.path, shop.next_path)] == [1, int(is_set(cell))]
+        assert [shop.views(path) for path in (shop.path, shop.next_path)] == [1, int(not is_set(cell))]
 
 
 def test_the_table_has_a_row_for_each_attribute_of_the_element(page, site, other_site):

@@ -63,7 +63,7 @@ def test_ten_elements_share_one_subscription(post, site):
     post.shows(*["1"] * 5, *["1"] * 4, "")
     assert [sorted(paths) for paths in post.lists] == [["/hidden", "/posts/eleven", "/posts/ten"]]
     post.go("pushState({}, '', '/posts/twelve')")
-    post.shows(*["0"] * 5, *["1"] * 4, "")
+    post.shows(*["1"] * 5, *["1"] * 4, "")
     assert [sorted(paths) for paths in post.lists[1:]] == [["/hidden", "/posts/eleven", "/posts/twelve"]]
 
 
@@ -72,7 +72,8 @@ def test_an_element_follows_a_path_that_changes_without_loading(post, site):
         site.register("somebody", page="/posts/next")
     begin = views(site, "/posts/next")
     first = str(views(site, "/posts/first") + 1)  # opening it is a visit
-    post.open("posts/first", OWN, other("/posts/first")).shows(first, first)
+    elements = [element.replace(" ", ' views="false" ', 1) for element in (OWN, other("/posts/first"))]
+    post.open("posts/first", *elements).shows(first, first)
     with suspended(site.workers()):
         post.go("pushState({}, '', '/posts/next?page=2')")
         post.shows("", first)
@@ -84,16 +85,16 @@ def test_an_element_follows_a_path_that_changes_without_loading(post, site):
     post.shows("", first)
     post.page.evaluate("document.querySelector('koyjabo-count').setAttribute('page', '/posts/next')")
     post.shows(str(begin), first)
-    assert views(site, "/posts/next") == begin, "without `views`, nothing is counted"
+    assert views(site, "/posts/next") == begin, "with `views=false`, nothing is counted"
 
 
-def test_an_element_with_the_attribute_views_counts_later_openings_as_page_views(post, site):
-    element = '<koyjabo-count value="page" views>none</koyjabo-count>'
+def test_an_element_counts_later_openings_as_page_views_unless_views_is_false(post, site):
+    element = '<koyjabo-count value="page">none</koyjabo-count>'
     post.open("posts/views", element).shows("1")
     post.open("posts/views", element).shows("2")
     post.go("pushState({}, '', '/posts/later')")
     post.shows("1")
-    for attributes in ("", 'views counts="false"'):
+    for attributes in ('views="false"', 'counts="false"'):
         post.open("posts/views", f'<koyjabo-count value="page" {attributes}>none</koyjabo-count>').shows("2")
     post.open("posts/last", element).shows("1")  # a page sends its views when it is left
     assert (views(site, "/posts/views"), views(site, "/posts/later")) == (2, 1)
@@ -103,12 +104,12 @@ def test_copies_of_the_scripts_count_a_page_once(post, site):
     # the last with its own parts
     copies = ["js/koyjabo-count.js?v=1", "js/koyjabo-count.js?v=2", "copy/koyjabo-count.js"]
     post.page.route("**/copy/**", lambda route: route.continue_(url=route.request.url.replace("/copy/", "/js/")))
-    element = '<koyjabo-count value="page" views>none</koyjabo-count>'
+    element = '<koyjabo-count value="page">none</koyjabo-count>'
     post.open("posts/copies", element)
     for name in copies:
         post.page.add_script_tag(url=f"http://localhost:{site.port}/static/{name}", type="module")
     url = f"http://localhost:{site.port}/static/js/koyjabo.js"
-    start = "async (url) => { const { KoyJabo } = await import(url); new KoyJabo({ pageViews: true }).start(); }"
+    start = "async (url) => { const { KoyJabo } = await import(url); new KoyJabo().start(); }"
     for name in (url, f"{url}?v=1", url.replace("/js/", "/copy/")):
         post.page.evaluate(start, name)
     post.shows("1")

@@ -1,4 +1,4 @@
-"""Pages whose caches have scripts of the version before: they and today's parts count the visit and later pages."""
+"""Pages whose caches have scripts of earlier versions: they and today's parts count the visit and later pages."""
 
 from __future__ import annotations
 
@@ -16,8 +16,15 @@ from test_offline import WAITING, rows
 BEFORE = "cdd7f1320"
 """The last version whose parts have no numbers. This test needs it in the history."""
 
+NUMBERED = "1801f6355"
+"""A version whose parts have numbers, of which the client and the queue have others now."""
+
 ENTRIES = ("js/koyjabo-count.js", "js/koyjabo.js")
-MIXTURES = [cached for count in range(3) for cached in combinations(ENTRIES, count)]
+MIXTURES = [(BEFORE, cached) for count in range(3) for cached in combinations(ENTRIES, count)]
+MIXTURES += [
+    (NUMBERED, (*ENTRIES, *(f"js/koyjabo-{part}.2.js" for part in parts)))
+    for parts in ((), ("client",), ("queue",), ("client", "queue"))
+]
 NO_SOCKETS = "window.WebSocket = null;"
 OLD_WORKER = "/static/v-000000000000/counting/service-worker.js"
 OLD_IMPORT = f'import "{OLD_WORKER}";'
@@ -26,22 +33,22 @@ CACHES = "caches.keys()"
 PROOF = "web/assets/test_static_files.py::test_the_scripts_of_the_release_before_find_what_they_import"
 
 
-def send_text_before(route) -> None:
-    path = f"{BEFORE}:koyjabo/static/counting/{re.split('/(?:js|counting)/', route.request.url)[1]}"
+def send_text_before(route, version: str = BEFORE) -> None:
+    path = f"{version}:koyjabo/static/counting/{re.split('/(?:js|counting)/', route.request.url)[1]}"
     text = subprocess.run(["git", "show", path], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     route.fulfill(content_type="text/javascript", headers={"Access-Control-Allow-Origin": "*"}, body=text)
 
 
 @pytest.mark.long(proved_by=PROOF)
 @pytest.mark.parametrize("distortion", ["", NO_SOCKETS], ids=["sockets", "streams"])
-@pytest.mark.parametrize("cached", MIXTURES, ids=" and ".join)
+@pytest.mark.parametrize(("version", "cached"), MIXTURES)
 @pytest.mark.parametrize("surface", ["element", "module"])
 def test_a_mix_of_cached_older_scripts_and_new_ones_counts_visits_and_page_views(
-    page, site, other_site, surface, cached, distortion
+    page, site, other_site, surface, version, cached, distortion
 ):
     page.add_init_script(distortion)
-    for name in (*cached, *(["js/client/*"] if ENTRIES[1] in cached else [])):
-        page.route(f"**/static/{name}", send_text_before)
+    for name in (*cached, *(["js/client/*"] if {ENTRIES[1], "js/koyjabo-client.2.js"} & {*cached} else [])):
+        page.route(f"**/static/{name}", lambda route: send_text_before(route, version))
     page.goto(f"{other_site}posts/first")
     before = site.stats().total
     if surface == "element":

@@ -43,12 +43,20 @@ def test_a_client_stops_and_starts_again():
     run_module("restart")
 
 
+def test_a_client_on_a_server_does_nothing():
+    run_module("server")
+
+
 def test_a_page_without_storage_is_one_visit():
     run_module("storage")
 
 
 def test_a_stream_replaces_a_blocked_socket():
     run_module("stream")
+
+
+def test_page_views_are_counted_once_and_by_default():
+    run_module("views")
 
 
 def test_a_visit_is_stored_and_sent_once_in_a_session():

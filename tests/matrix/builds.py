@@ -57,7 +57,7 @@ def bundle(build: Path, script: str, is_classic: bool) -> str:
         shutil.copytree(build / SCRIPTS, files)
         shutil.copytree(build / "clients/js/src", files, dirs_exist_ok=True)
         if is_classic:
-            shutil.copy(files / "classic-origin.js", files / "client/origin.js")
+            (files / "client/origin.js").write_text('export * from "../classic-origin.js";')
         (files / "page.jsx").write_text(script)
         packages = {"koyjabo": files / "index.js", "@koyjabo/react": build / "clients/react/src/index.ts"}
         variables = os.environ | {"NODE_PATH": str(ROOT / "clients/react/node_modules")}

@@ -18,12 +18,10 @@ TABLE = Table(
     ),
     rows="""
     counts                                                c c c c m m c c c c c c c c c c c c c c c
-    views                                                 c c c c c c c c c c c c c c c c c c c c c
+    views                                                 c c c c m m c c c c c c c c c c c c c c c
     lang, label, community, base-url, page, value, share  c c c c m m c c c c c c c c c c c c c c c
     """,
     reasons={
-        ("views", "undefined"): "an element that had it counts page views from then on",
-        ("views", "removed"): "an element that had it counts page views from then on",
         ("*", "undefined"): "as without the attribute",
         ("*", "removed"): "as without the attribute",
     },

@@ -1,8 +1,8 @@
-"""The ten tables: of the product, and of the machine that the tests run on."""
+"""The eleven tables: of the product, and of the machine that the tests run on."""
 
 from __future__ import annotations
 
-from matrix import browser, element
+from matrix import browser, element, page
 from matrix.behind import BEHIND
 from matrix.clients import CLIENTS
 from matrix.clocks import TIME
@@ -14,6 +14,6 @@ from matrix.table import Table
 from matrix.versions import VERSIONS
 
 TABLES: tuple[Table, ...] = (
-    *(browser.TABLE, element.TABLE, SETTINGS, BEHIND, FRONT, INSTEAD, VERSIONS, TIME, CLIENTS),
+    *(browser.TABLE, element.TABLE, page.TABLE, SETTINGS, BEHIND, FRONT, INSTEAD, VERSIONS, TIME, CLIENTS),
     MACHINE,
 )

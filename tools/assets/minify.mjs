@@ -74,7 +74,10 @@ async function built(name) {
 const served = {
   name: "served",
   setup: ({ onResolve }) =>
-    onResolve({ filter: /^\.\/koyjabo-/ }, ({ path, resolveDir }) => (resolveDir.endsWith("before") ? { path: resolve(STATIC, "counting", path) } : null)),
+    onResolve({ filter: /^\.\/koyjabo-/ }, ({ path, resolveDir }) => {
+      if (!resolveDir.endsWith("before") || sources.includes(join("counting/before", path))) return null;
+      return { path: resolve(STATIC, "counting", path) };
+    }),
 };
 
 /** The modules that each of our scripts imports when it loads, nearest first. */

@@ -1,3 +1,5 @@
+"use client";
+
 import { useState } from "react";
 
 import { useVisitorWebSocket, VisitorCounter, VisitorDashboard } from "@koyjabo/react";

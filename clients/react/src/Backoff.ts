@@ -1,3 +1,5 @@
+"use client";
+
 const MOST_ATTEMPTS = 5;
 const LONGEST_MS = 30_000;
 

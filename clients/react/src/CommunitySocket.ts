@@ -1,3 +1,5 @@
+"use client";
+
 import { Backoff } from "./Backoff.js";
 import { Credentials } from "./Credentials.js";
 import { endingOf, LOST } from "./endings.js";

@@ -1,3 +1,5 @@
+"use client";
+
 import type { VisitorSocketOptions } from "./options.js";
 
 const STORED_AS = "jwt_token";

@@ -1,3 +1,5 @@
+"use client";
+
 const PING_MS = 30_000;
 const ANSWER_MS = 10_000;
 const MOST_UNANSWERED = 2;

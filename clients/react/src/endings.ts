@@ -1,3 +1,5 @@
+"use client";
+
 /** Decides from the close code whether to reconnect (the README lists the server's codes). */
 
 /** No credentials, an invalid token, or no permission: reconnecting with the same token is useless. */

@@ -1,3 +1,5 @@
+"use client";
+
 export type { VisitorSocketOptions } from "./options.js";
 export { useKoyJabo } from "./useKoyJabo.js";
 export type { SiteNumbers } from "./useKoyJabo.js";

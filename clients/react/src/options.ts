@@ -1,3 +1,5 @@
+"use client";
+
 /** The server, the user's credentials, and callbacks. */
 export interface VisitorSocketOptions {
   /** The server's origin, such as `https://live.example.com`. Default: the page's origin. */

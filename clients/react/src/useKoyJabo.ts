@@ -1,3 +1,5 @@
+"use client";
+
 import type { KoyJabo, Last, LineState, Receipt, Stats } from "koyjabo";
 import { useEffect, useState } from "react";
 
@@ -15,7 +17,7 @@ const NOTHING: SiteNumbers = { stats: null, line: "connecting", visit: null, las
 /**
  * The site's live numbers.
  *
- * @param koyjabo a `koyjabo` client, created and started once outside components; null during server rendering
+ * @param koyjabo a `koyjabo` client, created and started once outside components, where it does nothing on a server; or null
  */
 export function useKoyJabo(koyjabo: KoyJabo | null): SiteNumbers {
   const [numbers, setNumbers] = useState(NOTHING);

@@ -1,3 +1,5 @@
+"use client";
+
 import type { KoyJabo } from "koyjabo";
 import { useEffect, useState } from "react";
 

@@ -1,3 +1,5 @@
+"use client";
+
 import { useState } from "react";
 
 import type { CommunityEvent } from "./CommunitySocket.js";

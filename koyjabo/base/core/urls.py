@@ -31,6 +31,9 @@ SPACES = "".join(map(chr, range(0x21)))
 WRONG_PAGE = N_("must be the path of a page, such as /posts/a")
 
 QUERY_OR_FRAGMENT = re.compile("[?#]")
+ROUTE = re.compile(r"[^#]*(#!?)(/[^?#]*)")
+"""An address whose fragment is a route: the path of a page that opens without loading."""
+
 URL_ORIGIN = re.compile(r"(?:[^/]*//)?[^/]*")
 AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")
 USER = re.compile(r"\A((?:[A-Za-z][A-Za-z0-9+.-]*:)?//)[^/]*@")
@@ -76,24 +79,28 @@ def without_query(address: str | None) -> str | None:
     """Origin and path of a URL. Queries, fragments and user names may be personal data and must not be stored."""
     if not address or UNOPENABLE_ADDRESS.fullmatch(address):
         return None
-    return USER.sub(r"\1", before_query(address), count=1) or None
+    return USER.sub(r"\1", QUERY_OR_FRAGMENT.split(address, 1)[0], count=1) or None
 
 
 def before_query(address: str) -> str:
-    """An address without its query and fragment."""
-    return QUERY_OR_FRAGMENT.split(address, 1)[0]
+    """A page's address without its query and fragment. A route belongs to its path."""
+    route = ROUTE.match(address)
+    return QUERY_OR_FRAGMENT.split(address, 1)[0] + ("".join(route.groups()) if route else "")
 
 
 def page_of(sent: str | None) -> str | None:
-    """The page that a client names: a path without its query, `normal`. An http(s) address loses its origin. None for
-    anything else, such as the address of a local file.
+    """The page that a client names: a path and a route without their queries, `normal`. An http(s) address loses its
+    origin. None for anything else, such as the address of a local file.
     """
     if not sent or PLAIN_PATH.fullmatch(sent):
         return sent or None
     path = without_query(sent.strip(SPACES)) or ""
     if origin := HTTP_ORIGIN.match(path):
         path = path[origin.end() :] or "/"
-    return normal(_beginning(path)) if path.startswith("/") and not is_on_disk(path) else None
+    if not path.startswith("/") or is_on_disk(path):
+        return None
+    route = ROUTE.match(sent)
+    return normal(_beginning(path)) + (route[1] + normal(_beginning(route[2].rstrip(SPACES))) if route else "")
 
 
 def sent_page(sent: str | None) -> str | None:

@@ -16,7 +16,7 @@ const COUNTS = ["visitor_count", "visitor_joined", "visitor_left"];
 export let figures = new Figures();
 const day = new Day();
 const announcer = new Announcer();
-const koyjabo = counts !== undefined ? new KoyJabo({ communityId: community, listens: false }) : undefined;
+const koyjabo = counts !== undefined ? new KoyJabo({ communityId: community, listens: false, pageViews: false }) : undefined;
 /** @type {Stats} */
 let shown = readJson("stats");
 

@@ -15,7 +15,7 @@ export function origin(given) {
   server ??= given ?? undefined;
   const url = given ?? src;
   if (url) return url;
-  throw new TypeError("koyjabo-count needs base-url, because its script is part of another file or of the page");
+  throw new TypeError("koyjabo-count needs base-url");
 }
 
 /**

@@ -3,14 +3,16 @@
  * module imports the modules in client/, since `make assets` bundles them into one file.
  */
 
-import { addressOf } from "./client/address.js";
+import { addressOf, ownPath } from "./client/address.js";
 import { Line } from "./client/line.js";
 import { origin } from "./client/origin.js";
-import { FRESH_AT_LOAD_MS, FRESH_MS, on, onReturn, persistently, Poll, POLL_MS } from "./client/requests.js";
+import { onPath } from "./client/path.js";
+import { FRESH_AT_LOAD_MS, FRESH_MS, isPrepared, on, onReturn, persistently, Poll, POLL_MS, shown } from "./client/requests.js";
 import { shared } from "./client/shared.js";
 import { isNewer, isStats } from "./client/stats.js";
-import { doNotCount, isId, isNotCounted, keep, local, parsed, session } from "./client/storage.js";
+import { doNotCount, isId, isNotCounted, isPage, keep, local, parsed, session } from "./client/storage.js";
 import { deliver, queue, waiting } from "./client/unsent.js";
+import { follow } from "./client/views.js";
 import { Visit } from "./client/visit.js";
 
 /**
@@ -33,13 +35,10 @@ import { Visit } from "./client/visit.js";
  * @typedef {import("./client/visit.js").VisitOptions & PageOptions} Options
  */
 
-export { isId, isNewer, Line, local, parsed, persistently, session, shared };
+export { isId, isNewer, Line, local, onPath, ownPath, parsed, persistently, session, shared, shown };
 
 /** @param {string | null} [url]  the server, or one of its static files  @returns {URL} ends with a slash, since the server may be below a path */
 export const serverAt = (url) => new URL(origin(url).replace(/(\b\/static\/.*)?\/?$/, "/"));
-
-/** Resolves when the page is shown: browsers may load a page before showing it. */
-const shown = () => /** @type {any} */ (document).prerendering && new Promise((then) => on("prerenderingchange", then));
 
 export class KoyJabo {
   #options;
@@ -78,16 +77,18 @@ export class KoyJabo {
   /** @type {Promise<boolean> | null} */
   #asking = null;
   #polls = new Poll(); // of the stats
+  #isFollowing = false; // counts page views
   /** The registration, or else the first request for the stats. @type {Promise<unknown> | undefined} */
   #begun;
 
   /** @param {Options} [options] */
   constructor(options = {}) {
-    const { baseUrl, poll, stats } = (this.#options = { ...options });
+    const { baseUrl, poll, stats, counts, remember } = (this.#options = { ...options });
+    if (counts !== false) this.#options.pageViews ??= true;
     const base = serverAt(baseUrl);
     this.#visit = new Visit(base, options);
     this.#key = `koyjabo.stats ${base.host}`;
-    this.#socket = new Line(new URL(this.#visit.who.anonymous ? "?anonymous=true" : "", base), {
+    this.#socket = new Line(new URL(remember === false ? "?anonymous=true" : "", base), {
       hear: this.#hear,
       lost: (isRefused) => {
         this.#ask();
@@ -155,6 +156,7 @@ export class KoyJabo {
    * @returns {() => void} ends it
    */
   pages(paths, listener) {
+    if (!isPage) return () => {};
     const list = [...paths], ended = new AbortController();
     this.#loading ??= persistently(() => import("./koyjabo-pages.2.js")).then(({ pagesOf }) =>
       (this.#pages = pagesOf(this, { socket: this.#socket, stream: () => this.#stream, base: this.#visit.base, requests: new Poll(), isNewer, shared })));
@@ -170,9 +172,10 @@ export class KoyJabo {
     if (this.#stopped.signal.aborted) {
       this.#stopped = new AbortController();
       this.#events = this.#inputs = this.#started = this.#stream = undefined;
+      this.#isFollowing = false;
       this.#say("connecting");
     }
-    return (this.#started ??= this.#start(this.#stopped.signal));
+    return (this.#started ??= isPage ? this.#start(this.#stopped.signal) : Promise.resolve());
   }
 
   /** @param {AbortSignal} signal */
@@ -197,7 +200,10 @@ export class KoyJabo {
 
   /** Count what is to be counted and is not yet. */
   #begin() {
-    if (this.#options.pageViews) this.#loadEvents().then((events) => events.follow(addressOf, shared));
+    if (this.#options.pageViews && !this.#isFollowing) {
+      this.#isFollowing = true;
+      follow(this.#visit, this.#stopped.signal, (page) => this.#visit.view(page, this.#begun));
+    }
     if (this.#visit.knownId && !this.#inputs) {
       const { signal } = (this.#inputs = new AbortController());
       on("pointermove wheel touchstart keydown", ({ isTrusted }) => {
@@ -213,11 +219,12 @@ export class KoyJabo {
 
   /**
    * Count the visit of a client made with `counts: false`, for example after consent.
-   * @param {boolean} [pageViews]  whether to count page views from now on
+   * @param {boolean} [pageViews]  whether to count page views from now on, which is the default. If they are already
+   *   counted, that does not end
    */
   count(pageViews) {
     const options = this.#options, isLate = options.counts === false;
-    options.pageViews ||= pageViews;
+    options.pageViews ||= pageViews ?? options.pageViews ?? true;
     options.counts = true;
     if (isLate) this.#visit.begin();
     if (this.#timer) this.#begin();
@@ -229,7 +236,8 @@ export class KoyJabo {
    * @param {string} name  may contain a-z, 0-9 and _
    * @param {Record<string, unknown>} [props]  strings, numbers and booleans
    */
-  async track(name, props, page = location.pathname) {
+  async track(name, props, page = isPage ? ownPath() : "") {
+    if (!isPage) return;
     await shown();
     (await this.#loadEvents()).track(name, props, page === `${page}` ? addressOf(page) : page);
   }
@@ -270,14 +278,15 @@ export class KoyJabo {
     if (!isNewer(stats, this.#stats)) return;
     this.#stats = stats;
     this.last = last;
-    keep(session, this.#key, JSON.stringify({ ...stats, lastUpdated: freshMs }));
+    if (!isPrepared()) keep(session, this.#key, JSON.stringify({ ...stats, lastUpdated: freshMs }));
     if (this.#text === (this.#text = JSON.stringify([stats, last]))) return; // nothing has changed
-    dispatchEvent(new CustomEvent("globalStatsUpdated", { detail: stats }));
+    if (isPage) dispatchEvent(new CustomEvent("globalStatsUpdated", { detail: stats }));
     this.#tell();
   }
 
   /** Request the stats. Concurrent calls share one request. @returns {Promise<boolean>} whether the server responded */
   refresh() {
+    if (!isPage) return Promise.resolve(false);
     this.#contactMs = Date.now();
     return (this.#asking ??= this.#polls.get("api/stats", this.#visit.base)
       .then(async (response) => {

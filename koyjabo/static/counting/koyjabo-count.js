@@ -5,7 +5,7 @@
  * @typedef {import("./koyjabo-client.3.js").Stats} Stats
  */
 
-import { isId, KoyJabo, Line, local, parsed, persistently, serverAt, session, shared } from "./koyjabo-client.3.js";
+import { isId, KoyJabo, Line, local, onPath, ownPath, parsed, persistently, serverAt, session, shared, shown } from "./koyjabo-client.3.js";
 
 /** @type {Record<string, "totalVisits" | "todayVisits" | "activeUsers" | "uniqueVisitors">} */
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
@@ -13,7 +13,8 @@ const NAME = "koyjabo-count";
 const OWN = "/koyjabo-"; // in addresses of this script, in each of its files
 const PAGE = "page"; // the value and the attribute for the views of a page
 const MINE = "mine"; // the value for the number of this visitor's visit
-const CHOICES = ["counts", "views", "share"], PLACES = ["community", "base-url"], TEXTS = ["value", PAGE, "label", ...PLACES];
+const COUNTED = ["counts", "views"]; // whether visit and page views are counted, unless the page does so itself
+const CHOICES = [...COUNTED, "share"], PLACES = ["community", "base-url"], TEXTS = ["value", PAGE, "label", ...PLACES];
 const CSS = ":host,[part=number]{display:inline-block}:host([hidden]){display:none}[part=number]{font-variant-numeric:tabular-nums}" +
   ":host(:empty) slot{display:inline-block;min-inline-size:var(--koyjabo-count-width,5ch)}"; // until there is a number
 
@@ -52,9 +53,6 @@ const propertyOf = (name) => name.replace("-u", "U");
 
 /** Whether a choice is on, as a property or an attribute: templates write `False`. @param {any} choice */
 const isOn = (choice) => !/^\s*false\s*$/i.test(choice);
-
-/** Whether a choice is on that is off if it is missing. @param {any} choice */
-const isSet = (choice) => isOn(choice ?? false);
 
 /** Whether the page counts this session itself, for a community or under another visitorId. @param {string} host */
 function isCounted(host) {
@@ -141,6 +139,7 @@ class KoyJaboCount extends HTMLElement {
       element[name] = choice;
     }
     await isReady;
+    await shown();
     const tags = /** @type {any[]} */ ([this, ...document.scripts]);
     if (tags.some(({ dataset, src = OWN }) => dataset.debug != null && src.includes(OWN))) await import("./koyjabo-debug.2.js").catch(() => {});
     if (signal.aborted) return;
@@ -192,17 +191,13 @@ class KoyJaboCount extends HTMLElement {
 
   /** Watch the page that the attributes name, or the one that contains the element. */
   #watch = () => {
-    const named = this.getAttribute(PAGE), own = location.host && location.pathname;
-    const path = this.#koyjabo && this.#isPage ? named || own : "";
+    const named = this.getAttribute(PAGE), path = this.#koyjabo && this.#isPage ? named || ownPath() : "";
     if (path === this.#path) return;
     this.#unwatch?.();
     this.#path = path;
     this.#views = null;
     this.#show();
-    if (path && !named) import("./koyjabo-queue.3.js").then(({ onPath }) => {
-      onPath(this.#watch, this.#connected?.signal);
-      this.#watch(); // the path may have changed in between
-    }, () => {});
+    if (path && !named) onPath(this.#watch, this.#connected?.signal);
     if (path) this.#unwatch = this.#koyjabo?.pages([path], ([{ views }]) => {
       this.#views = views;
       this.#show();
@@ -270,9 +265,8 @@ function reflect(name, read = (text) => text, written = read) {
 }
 
 for (const name of TEXTS) reflect(name);
-reflect("counts", isOn, (choice) => (isOn(choice) ? null : false)); // whether this page's visit is counted, unless the page does so itself
-reflect("views", isSet, (choice) => (isSet(choice) ? "" : null)); // whether the views of later pages are counted
-reflect("share", isSet, (choice) => (isSet(choice) ? "" : null)); // whether a button shares this visitor's number
+for (const name of COUNTED) reflect(name, isOn, (choice) => (isOn(choice) ? null : false));
+reflect("share", (choice) => isOn(choice ?? false), (choice) => (isOn(choice ?? false) ? "" : null)); // whether a button shares this visitor's number
 
 // A page may evaluate this script again, or another of its files.
 if (!customElements.get(NAME)) {

@@ -23,7 +23,7 @@ const warned = new Set();
 function pathOf(name) {
   const [, host, rest] = /** @type {string[]} */ (/^(https?:\/\/[^/?#]*)?([^?#]*)/i.exec(`${name}`.trim()));
   const path = rest || (host && "/");
-  if (/^\/(?![a-z]:\/)/i.test(path) && new URL(`http://page${path}`).pathname.length <= MAX_LENGTH) return path;
+  if (/^\/(?![a-z]:\/)/i.test(path) && new URL(`http:page${path}`).pathname.length <= MAX_LENGTH) return path;
   if (!warned.has(name)) console.warn(`Write a path like /posts/1, up to ${MAX_LENGTH} characters, not "${name}"`);
   warned.add(name);
 }

@@ -14,8 +14,7 @@
  * @property {URL} base  the server's URL
  * @property {string} visitId
  * @property {object} who  the visitor, as sent to the server
- * @property {string} [page]  the page that the visit names, instead of its path
- * @property {boolean} [isNew]  whether the loaded page is its first view
+ * @property {boolean} [isNew]  whether no page has the server's response yet
  * @property {boolean} isRegistered
  */
 
@@ -34,7 +33,6 @@ const MAX_BYTES = 12_000; // of the 16 KB that the server accepts
 // Prefix of keys in localStorage. Each value is a page's note, or "0" for an entry in this queue.
 const WAITING = "koyjabo.waiting";
 const NOT_COUNTED = "koyjabo.doNotCount"; // as in client/storage.js
-const MOVED = "koyjaboPath"; // an event where there is no Navigation API
 
 /** @type {any} */
 let area = {}; // the page's localStorage, see `later`; service workers have none
@@ -415,33 +413,6 @@ function leave() {
 const isRight = ([name, value]) => NAME.test(name) && (/string|boolean/.test(typeof value) || Number.isFinite(value));
 
 /**
- * Call `look` whenever the page may have changed its path without loading.
- * @param {(event?: any) => void} look  @param {AbortSignal} [signal]  ends it
- */
-export function onPath(look, signal) {
-  try {
-    const { navigation } = /** @type {any} */ (self);
-    if (navigation.currentEntry) return navigation.addEventListener("currententrychange", look, { signal });
-  } catch {
-    // It is missing or forbidden. An element of the page may have its name.
-  }
-  for (const name of ["popstate", MOVED]) addEventListener(name, look, { signal });
-  const calls = /** @type {any} */ (history);
-  for (const name of ["pushState", "replaceState"]) {
-    try {
-      const original = calls[name];
-      if (!original[MOVED]) calls[name] = (/** @type {unknown[]} */ ...args) => {
-        original.apply(history, args);
-        dispatchEvent(new Event(MOVED));
-      };
-      calls[name][MOVED] = true;
-    } catch {
-      // The same: changes of its path are not seen.
-    }
-  }
-}
-
-/**
  * @param {Visit} visit  the visit that these events belong to
  * @param {() => Promise<unknown> | undefined} begun  settles when the visit has been sent
  * @param {AbortSignal} signal  stops tracking
@@ -449,7 +420,6 @@ export function onPath(look, signal) {
  */
 export function eventsOf(visit, begun, signal, notes) {
   area = notes;
-  let isFollowing = false;
   let number = 1_000_000; // ids of events sort in their order
   // The server may have refused the visit.
   const isCounted = () => !area[NOT_COUNTED] && (visit.isNew || visit.isRegistered);
@@ -469,32 +439,10 @@ export function eventsOf(visit, begun, signal, notes) {
     isCounted() ? later(PAUSE_MS) : forget(entry);
   }
 
-  /**
-   * Track a page view whenever the path changes, and when the back/forward cache restores the page: once, however many
-   * clients and copies of the client the page has.
-   * @param {(page?: string) => string} addressOf  a page as it is sent
-   * @param {Record<string, any>} shared  see client/shared.js
-   */
-  function follow(addressOf, shared) {
-    if (isFollowing) return;
-    isFollowing = true;
-    const { href } = visit.base;
-    const look = (/** @type {any} */ event) => {
-      const last = shared[href], path = location.pathname;
-      const isViewed = last?.path === path && (!event?.persisted || last.event === event);
-      if (isViewed || signal.aborted || !isCounted()) return;
-      shared[href] = { ...last, path, event };
-      track("pageview", {}, addressOf(last ? path : visit.page));
-    };
-    onPath(look, signal);
-    addEventListener("pageshow", look, { signal });
-    look(0);
-  }
-
   addEventListener("pagehide", leave, { signal });
   addEventListener("visibilitychange", () => document.hidden && visit.isRegistered && leave(), { signal });
   signal.addEventListener("abort", leave);
-  return { track, follow };
+  return { track };
 }
 
 addEventListener("online", () => later());

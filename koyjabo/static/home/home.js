@@ -44,7 +44,7 @@ connection.asOf(nowMs);
 let shown = null;
 let isOver = false; // whether the first attempt to register the visit has ended
 
-const koyjabo = new KoyJabo({ stats: first });
+const koyjabo = new KoyJabo({ stats: first, pageViews: false });
 const hadNumber = koyjabo.visit !== null;
 
 /** @type {Promise<typeof import("./pages/home-later.js")> | undefined} */

@@ -33,6 +33,15 @@ def test_the_react_package_knows_every_code_of_a_refusal():
     assert known == REFUSALS
 
 
+def test_each_file_of_the_react_package_and_its_examples_is_for_clients():
+    """Frameworks that render on a server need the first line."""
+    react = ROOT / "clients/react"
+    files = [*(react / "src").iterdir(), *(react / "examples").iterdir()]
+    assert [file.name for file in files if not file.read_text().startswith('"use client";\n')] == []
+    examples = re.findall(r"```tsx\n(.*?)```", (react / "README.md").read_text(), re.DOTALL)
+    assert [text for text in examples if "import " in text and not text.startswith('"use client";\n')] == []
+
+
 INVISIBLE = ["\u200b", "\u2060\u200d", "\u202e\u202e", "\ufeff", "ㅤ", "ᅟ ᅠ", "⠀", "́", "\xad"]
 BANGLA = "র\u200d্যাব উদ্\u200cঘাটন"  # joiners inside words, which change the spelling
 FAMILY = "👩\u200d👧 Mirpur"

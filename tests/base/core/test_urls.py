@@ -32,7 +32,9 @@ def test_all_spellings_of_a_path_are_one_page():
         "/%FF%E0%A6": ["/%ff%e0%a6"],
         "/a//@x/b": ["/a//@x/b"],
         "/a//name@x": ["/a//name@x"],
-        "/a": ["https://bus.example/a", "HTTPS://me:secret@Bus.example/%61?b"],
+        "/a": ["https://bus.example/a", "HTTPS://me:secret@Bus.example/%61?b", "/a#token=/b", "/a?next=/b#part"],
+        "/a#/b": ["/a#/b", "/a?token=1#/b", "https://bus.example/a#/%62?token=1", "/a#/x/../b#c"],  # a route
+        f"/#!{BUS}": ["/#!/বাস", "https://bus.example#!/বাস?token=1"],
     }
     assert {stored: {sent_page(page) for page in pages} for stored, pages in expected.items()} == {
         stored: {stored} for stored in expected

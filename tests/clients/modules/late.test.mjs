@@ -49,7 +49,7 @@ test("a client counts when it is started, if it was asked before", async () => {
 });
 
 test("page views that are counted later begin with the current page", async () => {
-  const koyjabo = await open(KoyJabo);
+  const koyjabo = await open(KoyJabo, { pageViews: false });
   go("/before");
   koyjabo.count(true);
   await settled();
@@ -57,7 +57,7 @@ test("page views that are counted later begin with the current page", async () =
   await pass(2_000);
   assert.deepEqual(viewed(), ["/before", "/after"]);
   load("/second");
-  const later = await open(KoyJabo);
+  const later = await open(KoyJabo, { pageViews: false });
   later.count(true);
   await pass(2_000);
   assert.deepEqual([sent("api/visitor/register"), viewed()], [[], ["/second"]]);
@@ -99,7 +99,7 @@ test("a visit that JavaScript stored by mistake is a new one", async () => {
 
 test("the console stays silent unless debugging is on", async () => {
   page.answer = (path) => path.endsWith("register") ? Response.json({ error: "No." }, { status: 429 }) : undefined;
-  const koyjabo = await open(KoyJabo, { pageViews: true });
+  const koyjabo = await open(KoyJabo);
   koyjabo.pages(["/a"], () => {});
   await pass(2_000);
   page.sockets[0].push({ type: "error", error: "Not here.", code: "page_numbers_off" });

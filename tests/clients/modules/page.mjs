@@ -175,8 +175,11 @@ export function load(path = "/") {
   messages.length = 0;
   Object.assign(document, { hidden: false, prerendering: false, referrer: "" });
   delete globalThis.koyjaboShared?.[BASE];
-  Object.assign(location, { protocol: "https:", host: "example.com", pathname: path, href: `https://example.com${path}` });
-  for (const name of ["pushState", "replaceState"]) history[name] = (state, title, to) => { location.pathname = to.split("?")[0]; };
+  Object.assign(location, { protocol: "https:", host: "example.com", hash: "", pathname: path, href: `https://example.com${path}` });
+  for (const name of ["pushState", "replaceState"]) history[name] = (state, title, to) => {
+    const { pathname, hash } = new URL(to, `https://example.com${location.pathname}`);
+    Object.assign(location, { pathname, hash });
+  };
 }
 
 /** @type {import("../../../koyjabo/static/counting/koyjabo.js").KoyJabo[]} */

@@ -154,25 +154,8 @@ test("events are not sent before the visit of their page", async () => {
   assert.deepEqual([paths[0], paths.filter((path) => path === "api/events").length], ["api/visitor/register", 1]);
 });
 
-test("page views follow the history until the client is stopped", async () => {
-  const koyjabo = await open(KoyJabo, { pageViews: true });
-  for (const [method, path] of [["pushState", "/a"], ["pushState", "/a?q=1"], ["replaceState", "/b"], ["pushState", "/c"]]) {
-    history[method]({}, "", path);
-  }
-  location.pathname = "/b";
-  happen("popstate");
-  happen("pageshow", { persisted: true });
-  await pass(2_000);
-  const views = () => sent("api/events").flatMap((body) => body.events.map(({ page }) => page));
-  assert.deepEqual(views(), ["/a", "/b", "/c", "/b", "/b"], "the visit's page is its first view");
-  koyjabo.stop();
-  history.pushState({}, "", "/d");
-  await pass(2_000);
-  assert.equal(views().length, 5);
-});
-
 test("page views and events end with the choice not to be counted", async () => {
-  const koyjabo = await open(KoyJabo, { pageViews: true });
+  const koyjabo = await open(KoyJabo);
   KoyJabo.doNotCount();
   history.pushState({}, "", "/a");
   koyjabo.track("search");

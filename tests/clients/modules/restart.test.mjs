@@ -73,7 +73,7 @@ test("a client that is started twice counts and connects once", async () => {
 });
 
 test("a stopped client listens to nothing, and a started one again", async () => {
-  const koyjabo = await open(KoyJabo, { pageViews: true });
+  const koyjabo = await open(KoyJabo);
   koyjabo.pages(["/a"], () => {});
   await settled();
   await pass(1);
@@ -96,7 +96,7 @@ test("a stopped client listens to nothing, and a started one again", async () =>
 });
 
 test("a client that was stopped and started does not count the same view twice", async () => {
-  const koyjabo = await open(KoyJabo, { pageViews: true });
+  const koyjabo = await open(KoyJabo);
   for (const path of ["/a", "/b"]) {
     koyjabo.stop();
     koyjabo.start();
@@ -110,8 +110,8 @@ test("a client that was stopped and started does not count the same view twice",
 });
 
 test("a page with two clients counts each view once, also after one of them has stopped", async () => {
-  const first = await open(KoyJabo, { pageViews: true });
-  await open(KoyJabo, { pageViews: true });
+  const first = await open(KoyJabo);
+  await open(KoyJabo);
   await open(KoyJabo, { counts: false, pageViews: true });
   go("/a");
   await pass(2_000);
@@ -125,7 +125,7 @@ test("a page with two clients counts each view once, also after one of them has 
 test("a second page of the session is one view, however many clients it has", async () => {
   await open(KoyJabo);
   load("/later");
-  for (let client = 0; client < 2; client++) await open(KoyJabo, { pageViews: true });
+  for (let client = 0; client < 2; client++) await open(KoyJabo);
   await pass(2_000);
   assert.deepEqual([sent("api/visitor/register"), viewed()], [[], ["/later"]]);
 });

@@ -22,7 +22,8 @@ test("keys of an older client go on", async () => {
   assert.deepEqual([sent("api/visitor/register"), koyjabo.isCounted], [[], true]);
   koyjabo.track("search");
   await pass(2_000);
-  assert.deepEqual(sent("api/events").map(({ visitorId }) => visitorId), ["visitor_of_before"]);
+  const events = sent("api/events").flatMap(({ visitorId, events }) => events.map(({ name }) => [visitorId, name]));
+  assert.deepEqual(events, [["visitor_of_before", "pageview"], ["visitor_of_before", "search"]], "the older client counted the first page");
 });
 
 test("a page that was only prepared counts when it is opened", async () => {

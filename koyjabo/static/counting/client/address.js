@@ -3,12 +3,18 @@
 /** @param {string} address */
 export const withoutQuery = (address) => address.replace(/[?#].*/s, "");
 
+/** An address without query and fragment. A route, a fragment that begins with `#/` or `#!/`, belongs to the path. @param {string} address */
+export const pathOf = (address) => withoutQuery(address) + (/^[^#]*(#!?\/[^?#]*)/.exec(address)?.[1] ?? "");
+
+/** The path of this page. `data:`, `blob:` and `about:` have no host, but contents in place of a path. */
+export const ownPath = () => location.host && pathOf(location.pathname + location.hash);
+
 /**
  * A page as it is sent. Mailers escape `_`, escape `&` twice, add a second `?`, and write parameters after `#`. A frame
- * may see the address of the page around it. `data:`, `blob:` and `about:` have no host, but contents in place of a path.
+ * may see the address of the page around it.
  */
-export function addressOf(page = location.host && location.pathname) {
+export function addressOf(page = ownPath()) {
   const addresses = `${page}#${location.href}#${parent === self ? "" : document.referrer}`;
   const campaign = addresses.match(/[?&#;]utm(_|%5f)(source|medium|campaign|term|content)=[^&#]*/gi) ?? [];
-  return withoutQuery(page) + campaign.map((part, at) => (at ? "&" : "?") + part.slice(1)).join("");
+  return pathOf(page) + campaign.map((part, at) => (at ? "&" : "?") + part.slice(1)).join("");
 }

@@ -6,6 +6,11 @@ export const POLL_MS = 2_000;
 
 export const SILENCE_MS = 45_000; // pages cannot see the server's pings and comments, sent every 20 to 25 s
 
+/** Resolves when the page is shown: browsers may load a page before showing it. Until then, nothing is read, stored or sent. */
+export const shown = () => isPrepared() && new Promise((then) => on("prerenderingchange", then));
+
+export const isPrepared = () => /** @type {any} */ (globalThis.document)?.prerendering;
+
 export const FRESH_AT_LOAD_MS = 10_000;
 
 export const FRESH_MS = 30_000;
@@ -28,6 +33,7 @@ export class Poll {
 
   /** @param {string} path  @param {URL} base */
   async get(path, base) {
+    if (isPrepared()) await shown();
     this.#nextMs = performance.now() + delay(this.#failures++); // unless it succeeds
     const response = await fetch(new URL(path, base), { signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS) }); // missing in browsers before 2022
     if (response.ok) this.#nextMs = this.#failures = 0;

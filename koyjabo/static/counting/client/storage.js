@@ -4,13 +4,16 @@ const NOT_COUNTED = "koyjabo.doNotCount";
 
 /** @typedef {Record<string, string | undefined>} Area */
 
+/** Whether this is a page. On a server, frameworks render components that make a client, which then does nothing. */
+export const isPage = typeof document === "object";
+
 /**
  * @param {() => any} area  null, undefined or an exception if the browser forbids storage
  * @returns {Area}  the storage, or an object in memory
  */
 function available(area) {
   try {
-    const kept = area();
+    const kept = isPage && area(); // Node has a storage that warns
     Object.keys(kept);
     return kept;
   } catch {

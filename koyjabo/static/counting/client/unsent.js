@@ -3,6 +3,7 @@
  * early. After a failure, they move to koyjabo-queue.3.js.
  */
 
+import { post } from "./posting.js";
 import { persistently } from "./requests.js";
 import { keep, local } from "./storage.js";
 
@@ -23,7 +24,8 @@ export const queue = () => persistently(() => import("../koyjabo-queue.3.js"));
  */
 export const deliver = (restMs, entry) =>
   queue().then(({ keep, later }) => {
-    later(restMs, local, entry && new URL(entry.url).host);
+    // Events that have to wait hold back no visit.
+    later(restMs, local, entry && (restMs && entry.visit ? entry.url : new URL(entry.url).host));
     if (entry) keep(entry);
   });
 
@@ -42,4 +44,18 @@ export function done(id) {
   const key = WAITING + id;
   if (local[key] === "0") deliver(); // the queue has it as well, and a retry will remove it
   delete local[key];
+}
+
+/**
+ * Send an entry. It waits in the queue if the server does not respond.
+ * @param {Entry} entry  @returns {Promise<import("./posting.js").Outcome>}
+ */
+export async function send(entry) {
+  const outcome = await post(entry.url, JSON.stringify(entry.body), local);
+  if (outcome.isSettled) done(entry.id);
+  else {
+    if (outcome.isOdd) entry.since = Date.now();
+    deliver(outcome.restMs, entry);
+  }
+  return outcome;
 }

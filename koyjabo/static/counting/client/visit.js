@@ -1,10 +1,12 @@
 /** The visitor, and this session's visit. */
 
-import { addressOf, withoutQuery } from "./address.js";
-import { headersFor, post } from "./posting.js";
+import { addressOf, ownPath, withoutQuery } from "./address.js";
+import { headersFor } from "./posting.js";
+import { isPrepared, on } from "./requests.js";
 import { shared } from "./shared.js";
-import { isId, isNotCounted, keep, local, parsed, session } from "./storage.js";
-import { deliver, done, note } from "./unsent.js";
+import { isId, isNotCounted, isPage, keep, local, parsed, session } from "./storage.js";
+import { done, note, queue, send } from "./unsent.js";
+import { opened } from "./views.js";
 
 /**
  * @typedef {import("./stats.js").Stats} Stats
@@ -52,7 +54,7 @@ function visitorId(remember, key, counts) {
 export class Visit {
   visitorId = "";
   /** @type {any} */
-  who; // the visitor, as sent to the server
+  who = {}; // the visitor, as sent to the server
   /** @type {any} */
   fields;
   isRegistered = false;
@@ -72,22 +74,31 @@ export class Visit {
     this.begin(options.counts);
   }
 
-  /** Continue the session's visit or begin one, which counts if `counts`. @param {boolean} [counts] */
+  /** Continue the session's visit or begin one, which counts if `counts`, once the page is shown. @param {boolean} [counts] */
   begin(counts = true) {
+    if (!isPage) return;
+    if (isPrepared()) return on("prerenderingchange", () => this.begin(counts));
     const { communityId, remember = true, visitorIdKey = "visitorId", sessionKey = "" } = this.#options;
     counts &&= !isNotCounted() && !/^(file|content):/.test(location.protocol);
     this.visitorId = visitorId(remember, visitorIdKey, counts);
     this.who = { visitorId: isNotCounted() ? newVisitorId() : this.visitorId, anonymous: !remember || undefined };
-    this.fields = { communityId, page: addressOf(this.page) };
-    const begun = parsed(session[this.#key]);
-    if (begun?.visitorId === this.who.visitorId && isId(begun.visitId)) {
+    this.fields = { communityId, page: addressOf(this.page), referrer: withoutQuery(document.referrer) || "direct" };
+    const begun = parsed(session[this.#key]), isKnown = begun?.visitorId === this.who.visitorId && isId(begun.visitId);
+    if (isKnown) {
       this.visitId = begun.visitId;
       this.receipt = begun.receipt?.ordinal ? begun.receipt : null;
+      this.fields = begun.fields ?? this.fields; // a page before this one has no response yet
     } else if (counts) this.#keep();
     this.isRegistered ||= !!(this.receipt || session[sessionKey]); // an older client stores no receipt
-    this.isNew = counts && !this.isRegistered; // this page is the visit's first view
-    const { base: { href }, visitId } = this;
-    if (this.isNew && shared[href]?.visitId !== visitId) shared[href] = { path: location.pathname, visitId };
+    this.isNew = counts && !this.isRegistered; // no page has the server's response
+    if (!this.isNew || isKnown) return;
+    const path = ownPath(); // the visit's first view
+    shared[this.base.href] = { path, visitId: this.visitId, view: opened(path, () => {}) };
+  }
+
+  /** Whether page views are counted: not of a visit that the server has refused, or that this page does not count. */
+  get isOpen() {
+    return !isNotCounted() && (this.isNew || this.isRegistered);
   }
 
   /** Whether the visit has to be sent, either to be counted or to get its number. */
@@ -112,12 +123,11 @@ export class Visit {
       waitedMs: Date.now() - timestamp,
       userAgent: navigator.userAgent,
       webdriver: navigator.webdriver || undefined,
-      referrer: withoutQuery(document.referrer) || "direct",
     };
     /** @type {import("../koyjabo-queue.3.js").Entry} */
     const entry = { id: visitId, url: new URL(PATH, this.base).href, body };
     this.#isToSend = note(entry);
-    const { isSettled, restMs, isOdd, status, body: response, error } = await post(entry.url, JSON.stringify(body), local);
+    const { isSettled, status, body: response, error } = await send(entry);
     if (status === 200 && isSettled) {
       const { visit, stats } = response;
       // Ignored crawlers get no receipt.
@@ -126,16 +136,31 @@ export class Visit {
         this.#keep();
         shared.lines?.counted();
       }
-      done(visitId);
       return stats;
     }
     status ? shared.lines?.refused(status) : shared.lines?.failed(error);
-    if (isSettled) {
-      this.isNew = false; // the error would repeat, and such a visit can have no events
-      return done(visitId);
-    }
-    if (isOdd) entry.since = Date.now();
-    deliver(restMs, entry);
+    if (isSettled) this.isNew = false; // the error would repeat, and such a visit can have no events
+  }
+
+  /**
+   * Send a page view of this visit. The page may close at any time: what has no response then is sent by the next page.
+   * @param {string} page  @param {Promise<unknown> | undefined} begun  settles when the visit has been sent
+   */
+  async view(page, begun) {
+    const at = Date.now(), id = `${at.toString(36)}-${random()}`;
+    /** @type {import("../koyjabo-queue.3.js").Entry} */
+    const entry = {
+      id,
+      url: new URL("api/events", this.base).href,
+      visit: this.visitId,
+      body: { ...this.who, events: [{ id, name: "pageview", page, at }] },
+    };
+    note(entry);
+    if (!this.isRegistered) await begun;
+    if (!this.isOpen) return done(id);
+    if (!this.isRegistered) return (await queue()).keep(entry); // after the visit
+    const { isSettled, status, body } = await send(entry);
+    if (isSettled && status !== 200) shared.lines?.dropped(body.error, entry.body);
   }
 
   /** Headers of what is sent to the server, for parts that have no storage. */
@@ -145,7 +170,8 @@ export class Visit {
 
   #keep() {
     const { visitorId, visitId, receipt } = this, { sessionKey } = this.#options;
-    keep(session, this.#key, JSON.stringify({ visitorId, visitId, receipt }));
+    const fields = receipt ? undefined : this.fields; // so that later pages send the same
+    keep(session, this.#key, JSON.stringify({ visitorId, visitId, receipt, fields }));
     if (receipt && sessionKey) keep(session, sessionKey, "1");
   }
 }
