@@ -14,8 +14,8 @@ from checkout import files_of
 ROOT = Path(__file__).resolve().parents[1]
 
 BUDGETS = {
-    "tokens of koyjabo/": 432_000,
-    "lines of tests/": 61_800,
+    "tokens of koyjabo/": 440_000,
+    "lines of tests/": 64_200,
     "lines of tests/support/": 7_130,
 }
 """Sizes of the Python code. They only fall. A feature that comes in raises its number, and the commit

@@ -365,7 +365,8 @@ IN_WORKER = """
   const worker = new Worker(URL.createObjectURL(new Blob([`
     const said = [], url = ${JSON.stringify(url)};
     console.warn = (text) => said.push(text);
-    Object.assign(self, { document: { currentScript: { src: url } }, HTMLElement: class {}, customElements: { get() {}, define() {} } });
+    self.document = { currentScript: { src: url } };
+    Object.assign(self, { HTMLElement: class {}, customElements: { get() {}, define() {} } });
     importScripts(url);
     postMessage(said);
   `])));

@@ -1,4 +1,4 @@
-"""Built scripts, alone and merged with scripts around them, as other people's minifiers write them: they work, or the
+"""Built scripts, single and merged with scripts around them, as minifiers of other people write them: they work, or the
 minifier refuses them with an error.
 """
 

@@ -1,4 +1,4 @@
-"""Which pages of another site are page views, with real navigations: the visit's page and each page after it."""
+"""Pages of another site that are page views, with real navigations: each page after the page of the visit."""
 
 from __future__ import annotations
 
