@@ -78,11 +78,11 @@ def test_a_line_that_is_put_in_late_does_not_wait_for_the_load_of_the_page(post,
     assert post.page.evaluate("document.readyState") == "interactive"
 
 
-def test_the_line_imports_parts_from_the_folder_of_its_file_in_a_page_with_another_base(post, site):
+def test_the_line_imports_parts_from_its_own_folder_in_a_page_with_another_base(post, site):
     post.open("posts/line/parts", f"<base href=/elsewhere/>{LINE.format(line(site))}")
     post.shows(1)
     parts = {path for path in post.sent() if path.startswith("/static/")} - {"/static/js/koyjabo-line.js"}
-    assert parts == {"/static/js/koyjabo-pages.2.js", "/static/js/koyjabo-queue.3.js"}
+    assert parts == {"/static/js/koyjabo-pages.2.js"}
 
 
 def test_a_line_that_is_merged_or_in_the_page_needs_base_url_and_says_so_once(post, site, device):
@@ -91,15 +91,16 @@ def test_a_line_that_is_merged_or_in_the_page_needs_base_url_and_says_so_once(po
         "**/bundle.js", lambda route: route.fulfill(content_type="text/javascript", body=f"window.ours = 1\n{text}")
     )
     elements = "<koyjabo-count></koyjabo-count>" * 2
-    for script in ('<script src="/bundle.js"></script>', f"<script>{text}</script>"):
+    scripts = {"bundle": '<script src="/bundle.js"></script>', "inlined": f"<script>{text}</script>"}
+    for name, script in scripts.items():
         device.console.clear()
         post.requests.clear()
-        post.open("posts/line/merged", elements + script)
+        post.open(f"posts/line/{name}", elements + script)
         wait_for(post.page, lambda: device.console, "it says so")
         assert [line for line in device.console if "base-url" in line] == device.console
         assert len(device.console) == 1
         named = elements.replace("count>", f'count value="page" base-url="http://localhost:{site.port}">', 1)
-        post.open("posts/line/merged", named + script)
+        post.open(f"posts/line/{name}", named + script)
         post.shows(1)
         assert "/static/js/koyjabo-pages.2.js" in post.sent()
         assert not [url for url in post.requests if url.startswith(post.address) and "/api/" in url]

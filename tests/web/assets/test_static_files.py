@@ -136,7 +136,7 @@ def test_the_line_imports_parts_with_one_function_by_the_numbers_of_their_contra
     text = (BUILT / LINE).read_text()
     assert text.count("import(") == 1
     (function,) = re.findall(r"([\w$]+)=async \w+=>import\(", text)
-    given = re.findall(rf'(?<![\w$]){re.escape(function)}\(("[^"]*")\)', text)
+    given = re.findall(rf"(?<![\w$#]){re.escape(function)}\(([^)]*)\)", text)
     assert {re.sub(r"\d+", "N", name) for name in given} == {f'"koyjabo-{part}.N.js"' for part in PARTS[1:]}
     assert all((BUILT / "counting" / json.loads(name)).is_file() for name in given)
 
@@ -144,9 +144,9 @@ def test_the_line_imports_parts_with_one_function_by_the_numbers_of_their_contra
 def test_the_scripts_of_first_and_later_pages_are_small():
     """Bytes in Brotli: of a first page with the line, of its first later page, and of a first page with the module."""
     names = {path.name.removesuffix(".br"): path.stat().st_size for path in (BUILT / "counting").glob("koyjabo*.br")}
-    assert names["koyjabo-line.js"] <= 6_250
+    assert names["koyjabo-line.js"] <= 6_540
     assert names["koyjabo-queue.3.js"] <= 3_400
-    assert names["koyjabo-client.3.js"] + names["koyjabo-count.js"] <= 6_500
+    assert names["koyjabo-client.3.js"] + names["koyjabo-count.js"] <= 6_850
 
 
 def test_the_scripts_of_the_release_before_find_what_they_import(client):

@@ -10,7 +10,7 @@ const warned = new Set(); // of wrong values of `stores`
 
 /** @typedef {Record<string, string | undefined>} Area */
 
-/** Whether this is a page. On a server, frameworks render components that make a client, which then does nothing. */
+/** Whether this is a page. On a server, where Node's storage warns, frameworks make a client, which then does nothing. */
 export const isPage = typeof document === "object";
 
 /**
@@ -19,7 +19,7 @@ export const isPage = typeof document === "object";
  */
 function available(area) {
   try {
-    const kept = isPage && area(); // Node has a storage that warns
+    const kept = isPage && area();
     Object.keys(kept);
     return kept;
   } catch {
