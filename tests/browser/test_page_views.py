@@ -1,4 +1,4 @@
-"""Which pages of another site are page views, with real navigations: the visit's page and each page after it."""
+"""Page views on another site, with real navigations: the page of the visit, and each page after it."""
 
 from __future__ import annotations
 
