@@ -91,7 +91,7 @@ def test_an_element_that_a_framework_removes_and_adds_again_is_one_visit(shop, s
 
 @of_framework
 def test_an_element_of_a_framework_counts_page_views_once_no_attribute_says_false(shop, framework):
-    first, second, third, fourth = paths = [f"{framework}/{number}" for number in range(4)]
+    first, second, third, fourth = paths = [f"views/{framework}-{number}" for number in range(4)]
     shop.open(first, framework)
     shop.show(value="page", views="false")
     shop.shows(1)  # the visit

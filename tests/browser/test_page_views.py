@@ -1,4 +1,4 @@
-"""Pages of another site that are page views, with real navigations: each page after the page of the visit."""
+"""Page views on another site, with real navigations: the page of the visit, and each page after it."""
 
 from __future__ import annotations
 
