@@ -363,7 +363,8 @@ IN_WORKER = """
   const worker = new Worker(URL.createObjectURL(new Blob([`
     const said = [], url = ${JSON.stringify(url)};
     console.warn = (text) => said.push(text);
-    Object.assign(self, { document: { currentScript: { src: url } }, HTMLElement: class {}, customElements: { get() {}, define() {} } });
+    const customElements = { get() {}, define() {} };
+    Object.assign(self, { document: { currentScript: { src: url } }, HTMLElement: class {}, customElements });
     importScripts(url);
     postMessage(said);
   `])));
