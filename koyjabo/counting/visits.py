@@ -68,8 +68,8 @@ class Visits:
         self._recent_lookups: deque[LiveStats] = deque(maxlen=RECENT_LOOKUPS)
 
     def follow(self, follower: Callable[[LiveStats], object]) -> None:
-        """Call `follower` with the numbers of each scope that this worker changes, before any response has them. Page
-        views of visitors without an id change those of pages.
+        """Call `follower` with the numbers of each scope that this worker changes, before any response has them. A
+        commit may have only page views of visitors without an id.
         """
         self._followers.append(follower)
 
