@@ -62,19 +62,16 @@ class Visits:
         self._ledger = open_ledger(self._committed)
         self._ignores_bots = ignores_bots
         self._followers: list[Callable[[LiveStats], object]] = []
-        self._view_followers: list[Callable[[], object]] = []
         self._on_visit = on_visit
         self._active_visitors = active_visitors
         self._communities: WeakValueDictionary[Scope, LiveStats] = WeakValueDictionary()  # the scopes in use
         self._recent_lookups: deque[LiveStats] = deque(maxlen=RECENT_LOOKUPS)
 
     def follow(self, follower: Callable[[LiveStats], object]) -> None:
-        """Call `follower` with the numbers of each scope that this worker changes, before any response has them."""
+        """Call `follower` with the numbers of each scope that this worker changes, before any response has them. A
+        commit may have only page views of visitors without an id.
+        """
         self._followers.append(follower)
-
-    def follow_views(self, follower: Callable[[], object]) -> None:
-        """Call `follower` when this worker has recorded page views with visits, before any response."""
-        self._view_followers.append(follower)
 
     def register(self, visit: NewVisit, limits: StorageLimits | None = None) -> Receipt | None:
         """Count a visit durably and return its receipt (specification: Register a visit).
@@ -196,9 +193,6 @@ class Visits:
         self.site.update(visits[-1][1].snapshot)
         self._notice_epoch()
         self._announce(self.site)
-        if any(receipt.is_view for _, receipt in visits):
-            for follower in self._view_followers:
-                follower()
         for snapshot in changed.values():
             live_stats = self._numbers_of(snapshot)
             live_stats.update(snapshot)

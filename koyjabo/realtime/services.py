@@ -74,9 +74,7 @@ def build(base: Base) -> RealtimeServices:
     rooms.open(STATS_ROOM, SiteRoom(visits, milestone_news(base, site), interval_s))
     panel, push = PanelRoom(visits, base.clock), SitePush(rooms, visits)
     visits.follow(push.stats_changed)
-    services = RealtimeServices(fanout, rooms, panel, push, broadcaster, base.cluster.bus, [])
-    visits.follow_views(services.events_recorded)
-    return services
+    return RealtimeServices(fanout, rooms, panel, push, broadcaster, base.cluster.bus, [])
 
 
 def milestone_news(base: Base, live_stats: LiveStats) -> MilestoneNews:

@@ -43,6 +43,9 @@ NO_ID = object()
 """The value of a missing `visitorId` during validation."""
 
 
+IS_ANONYMOUS: Any = {"required": ["anonymous"], "properties": {"anonymous": {"const": True}}}
+
+
 def _visitor_id(value: Any, info: ValidationInfo) -> str:
     if value is not NO_ID:
         return visitor_id(value)
@@ -54,6 +57,7 @@ def _visitor_id(value: Any, info: ValidationInfo) -> str:
 class VisitorBody(Body):
     """What a page sends about its visitor. An anonymous one needs no id: it is derived from the request then."""
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["visitorId"]}, IS_ANONYMOUS]})
     media = FROM_ANY_PAGE
 
     anonymous: OptionalFlag = Field(False, description=ANONYMOUS_TEXT)

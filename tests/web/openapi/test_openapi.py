@@ -12,6 +12,7 @@ from support.application.site import Site
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.installation import VERSION
+from koyjabo.counting.schemas.requests import VisitorBody
 from koyjabo.web.schemas.bodies import Body
 
 HERE = "https://live.example.com"
@@ -99,7 +100,8 @@ def bodies(kind: type[Body] = Body) -> list[type[Body]]:
     models = [model for sub in kind.__subclasses__() for model in (sub, *bodies(sub))]
     others = {"pages", "admin", "panel", "bridges"}
     parts = {model: model.__module__.split(".") for model in models}
-    return [model for model in models if not others & set(parts[model]) and parts[model][-1] != "ui"]
+    used = [model for model in models if not others & set(parts[model]) and parts[model][-1] != "ui"]
+    return [model for model in used if model is not VisitorBody]
 
 
 def is_accepted(body: type[Body], body_json: dict[str, Any]) -> bool:
