@@ -44,9 +44,9 @@ def site(new_site, module_sqlite_database):
 def check_found(page) -> None:
     """Expect Thursday's visits to /fares by source, compared with a usual day."""
     expect(page.locator("#insights-figures [data-stat=visits]")).to_have_attribute("data-value", "3")
-    google = page.locator("#insights-source-values tr", has_text="google.com")
+    google = page.locator("#insights-source-values tr", has_text="Google")
     expect(google.locator("[data-direction=down]")).to_be_visible()
-    expect(page.locator("#insights-source-values tr", has_text="facebook.com").locator(".change")).to_be_visible()
+    expect(page.locator("#insights-source-values tr", has_text="Facebook").locator(".change")).to_be_visible()
     assert re.search(rf"start={THURSDAY}&end={THURSDAY}", page.url)
     assert "page=%2Ffares" in page.url
 
@@ -128,7 +128,7 @@ def test_print_and_forced_colours_show_the_range_the_chosen_switches_and_the_cur
     visit(admin_tab, "/admin/?range=7d")
     admin_tab.emulate_media(forced_colors="active")
     colours = "links => links.map(link => getComputedStyle(link).backgroundColor)"
-    current, other = admin_tab.locator("#insights-pages .tabs a").evaluate_all(colours)[:2]
+    current, other = admin_tab.locator("#insights-sources .tabs a").evaluate_all(colours)[:2]
     assert current != other
     expect(admin_tab.get_by_text("Exact up to")).to_be_hidden()
     admin_tab.emulate_media(forced_colors="none", media="print")
@@ -152,13 +152,25 @@ def test_the_text_of_a_report_has_its_filters_and_its_change(new_device, session
     ]
 
 
+def test_the_cells_of_weekdays_and_hours_are_one_tab_stop_and_show_their_number_on_focus(admin_tab):
+    admin_tab.goto("/admin/?range=7d&hour=10")  # so that a single hour is enough
+    admin_tab.locator('[data-cell="when.1.9"]').focus()
+    admin_tab.keyboard.press("ArrowDown")
+    admin_tab.keyboard.press("ArrowRight")
+    cell = admin_tab.locator('[data-cell="when.2.10"]')
+    expect(cell).to_be_focused()
+    expect(cell.locator(".tip")).to_have_text(re.compile(r"[0-9]+ Tuesday 10:00"))
+    assert cell.locator(".tip").bounding_box()["width"] > 40
+    expect(admin_tab.locator('.hours-grid [tabindex="0"]')).to_have_count(1)
+
+
 def test_a_page_printed_with_wide_margins_has_all_lists_and_the_whole_chart(admin_tab):
     admin_tab.set_viewport_size({"width": 643, "height": 2_000})  # A4 with margins of 20 mm
     admin_tab.emulate_media(media="print", color_scheme="light")
     visit(admin_tab, "/admin/?range=7d")
     canvas = admin_tab.locator(".chart.drawn canvas")
     canvas.evaluate("canvas => { canvas.parentElement.style.width = '1200px' }")  # as on the screen
-    for part in [canvas, *admin_tab.locator("#insights-lists section:not([hidden]) > h2").all()]:
+    for part in [canvas, *admin_tab.locator("#insights-lists .card:not([hidden]) > h2").all()]:
         expect(part).to_be_in_viewport(ratio=1)
     light = canvas.evaluate(BARS_COLOUR)
     admin_tab.emulate_media(media="screen", color_scheme="dark")

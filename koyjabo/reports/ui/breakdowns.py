@@ -44,6 +44,9 @@ class Values(NamedTuple):
     def label(self) -> str:
         return label(self.dimension)
 
+    def is_named(self, value: Value) -> bool:
+        return dimension_of(self.dimension).is_named(value)
+
     @property
     def has_others(self) -> bool:
         """Whether there are visits with other values. Those values may not be shown (specification: Share links)."""

@@ -2,8 +2,8 @@
 
 import { written } from "../webkit/figures.js";
 
-/** The first row of each card. Visits without a page are not a page; visits without a source are direct. A hidden card has neither. */
-const FIRST_ROWS = { "#insights-pages": "tr:not([data-value=''])", "#insights-sources": "tr:not(.quiet)" };
+/** The cards whose first row is copied, if it has a name. A hidden card has none. */
+const CARDS = ["#insights-pages", "#insights-sources"];
 
 /** @param {Element | null | undefined} element */
 const words = (element) => element?.textContent?.replace(/\s+/g, " ").trim() ?? "";
@@ -15,8 +15,8 @@ const words = (element) => element?.textContent?.replace(/\s+/g, " ").trim() ?? 
 export function asText(root, name) {
   const filters = /** @type {HTMLElement | null} */ (root.querySelector(".chips"))?.dataset.said;
   const lines = [name, words(root.querySelector("#insights-words")), filters, visits(root)];
-  for (const [card, row] of Object.entries(FIRST_ROWS)) {
-    const parts = ["thead th", `tbody ${row} a`, `tbody ${row} td`];
+  for (const card of CARDS) {
+    const parts = ["thead th", "tbody tr:not(.quiet) a", "tbody tr:not(.quiet) td"];
     const [label, first, number] = parts.map((part) => words(root.querySelector(`${card} ${part}`)));
     if (first) lines.push(`${label}: ${first} (${number})`);
   }
