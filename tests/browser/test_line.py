@@ -78,7 +78,7 @@ def test_a_line_that_is_put_in_late_does_not_wait_for_the_load_of_the_page(post,
     assert post.page.evaluate("document.readyState") == "interactive"
 
 
-def test_the_line_imports_parts_from_beside_its_file_in_a_page_with_another_base(post, site):
+def test_the_line_imports_parts_from_its_own_folder_in_a_page_with_another_base(post, site):
     post.open("posts/line/parts", f"<base href=/elsewhere/>{LINE.format(line(site))}")
     post.shows(1)
     parts = {path for path in post.sent() if path.startswith("/static/")} - {"/static/js/koyjabo-line.js"}

@@ -46,7 +46,7 @@ STANDING = {
         <script type="module">show({ value: "total" }); site.ran.push("react");</script>""",
 }
 RAN = {"import map": "map", "modules": "one two", "framework": "react", "merged": "start end"}
-"""What stands on a page, and what it records when it works."""
+"""Contents of a page, and what they record when they work."""
 
 SHOWN = """(document.querySelector("koyjabo-count")?.shadowRoot?.querySelector("[part=number]")
   ?? document.querySelector("#total"))"""

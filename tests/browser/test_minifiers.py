@@ -1,4 +1,4 @@
-"""Built scripts, alone and merged with scripts around them, as other people's minifiers write them: they work, or the
+"""Built scripts, single and merged with scripts around them, as other people's minifiers write them: they work, or the
 minifier refuses them with an error.
 """
 
@@ -42,7 +42,7 @@ REFUSING = ("closure", "yui")
 """They know no private fields. They need Java."""
 
 BUILT = ROOT / "koyjabo/static/min/counting"
-SCRIPTS = {"alone": "{}", "merged": "window.before = 'a' // no semicolon\n{}\nwindow.after = `b`\n"}
+SCRIPTS = {"single": "{}", "merged": "window.before = 'a' // no semicolon\n{}\nwindow.after = `b`\n"}
 PROOF = "browser/test_minifiers.py::test_a_minifier_reads_the_scripts_rightly_or_refuses_them"
 
 

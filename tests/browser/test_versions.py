@@ -17,7 +17,7 @@ BEFORE = "cdd7f1320"
 """The last version whose parts have no numbers. This test needs it in the history."""
 
 NUMBERED = "1801f6355"
-"""A version whose parts have numbers, of which the client and the queue have others now."""
+"""A version whose parts have numbers. The client and the queue have other numbers now."""
 
 ENTRIES = ("js/koyjabo-count.js", "js/koyjabo.js")
 MIXTURES = [(BEFORE, cached) for count in range(3) for cached in combinations(ENTRIES, count)]

@@ -1,4 +1,4 @@
-"""The table of pages that have our script: what stands on them, where the script stands, and how it got there. The page
+"""The table of pages that have our script: what else is on them, where the script is, and how it got there. The page
 works as before, and its visit counts once (docs/client.md).
 """
 

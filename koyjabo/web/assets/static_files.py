@@ -37,7 +37,7 @@ SHARED_CACHING = "public, max-age=300"
 """Pages on other sites may use a cached file for 300 s."""
 
 SCRIPT_CACHING = f"{SHARED_CACHING}, stale-while-revalidate=86400"
-"""They may use a script for a day more, while the browser fetches the newer one, so that no later page of a day waits."""
+"""They may use a script for a day more, while the browser fetches the newer one: no later page of a day waits."""
 
 DAY_CACHING = "public, max-age=86400"
 SERVICE_WORKER = "counting/service-worker.js"
