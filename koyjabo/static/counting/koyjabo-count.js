@@ -41,9 +41,6 @@ const isReady = new Promise((ready) => {
   for (const event of ["DOMContentLoaded", "load"]) addEventListener(event, ready, { once: true });
 });
 
-/** Loaded once. @type {Promise<typeof import("./koyjabo-own.1.js")> | undefined} */
-let own;
-
 /** Add a style sheet. @param {ShadowRoot} root  @param {string} css */
 function dress(root, css) {
   try {
@@ -126,7 +123,7 @@ class KoyJaboCount extends HTMLElement {
   #views = null;
   /** @type {(() => void) | undefined} */
   #unwatch;
-  /** This visitor's number, and the button to share it. @type {import("./koyjabo-own.1.js").Own | undefined} */
+  /** What shows this visitor's number, and the button to share it. @type {Promise<typeof import("./koyjabo-own.1.js")> | undefined} */
   #own;
 
   constructor() {
@@ -232,28 +229,20 @@ class KoyJaboCount extends HTMLElement {
   #show() {
     const { lang } = /** @type {HTMLElement} */ (this.closest("[lang]") ?? document.documentElement);
     const value = this.getAttribute("value") ?? "total", ofSite = this.#stats?.[NUMBERS[value]];
-    const isOfSite = !this.#isPage && !this.hasAttribute("community");
-    const isMine = isOfSite && value === MINE, isWrong = isOfSite && !isMine && !NUMBERS[value];
-    this.#content.style.minInlineSize = isMine || isWrong ? "0" : "";
-    if (isWrong && this.#stats) say(`value: use ${Object.keys(NUMBERS).join(", ")}, ${PAGE} or ${MINE}, not "${value}"`);
+    const isOther = !this.#isPage && !NUMBERS[value] && !this.hasAttribute("community"), isMine = isOther && value === MINE;
+    this.#content.style.minInlineSize = isOther ? "0" : "";
+    if (isOther && !isMine && this.#stats) say(`value: use ${Object.keys(NUMBERS).join(", ")}, ${PAGE} or ${MINE}, not "${value}"`);
     const number = this.#online ?? (this.#isPage ? this.#views : ofSite);
     const write = (/** @type {number} */ given) => written(given, lang, document.documentElement.lang, "en");
-    const mine = this.#showOwn(isMine, lang, write), shown = isMine ? mine : number == null ? undefined : write(number);
-    const label = this.getAttribute("label");
-    this.#label.textContent = label && (mine || !isMine) ? ` ${label}` : "";
-    if (!mine || shown !== this.#number.firstChild) this.#number.replaceChildren(shown ?? this.#content); // or a link would lose its focus
-  }
-
-  /** @param {boolean} isMine  @param {string} lang  @param {(number: number) => string} written */
-  #showOwn(isMine, lang, written) {
     const base = this.#base, element = /** @type {any} */ (this);
-    if (!base || !(isMine || element.share || this.#own)) return;
-    if (this.#own) return this.#own.show(element, { base, koyjabo: source(base), session, lang, written });
-    own ??= persistently(() => import("./koyjabo-own.1.js"));
-    own.then(({ Own }) => {
-      this.#own ??= new Own(/** @type {ShadowRoot} */ (this.shadowRoot), dress);
-      this.#show();
-    });
+    if (base && (isMine || element.share || this.#own)) {
+      this.#own ??= persistently(() => import("./koyjabo-own.1.js"));
+      this.#own.then(({ show }) => show(element, { base, koyjabo: source(base), session, content: this.#content, lang, write, dress }));
+    }
+    if (isMine) return;
+    const label = this.getAttribute("label");
+    this.#label.textContent = label ? ` ${label}` : "";
+    this.#number.replaceChildren(number == null ? this.#content : write(number));
   }
 }
 

@@ -23,19 +23,19 @@ const WORDS = {
  *
  * @typedef {HTMLElement & {share: boolean}} CountElement
  *
- * @typedef {object} Source
+ * @typedef {object} Given  by an element
  * @property {KoyJabo} koyjabo
  * @property {URL} base  the server's URL
  * @property {Record<string, string | undefined>} session
- *
- * @typedef {object} Spelling
+ * @property {Node} content  of the element, until its number is known
  * @property {string} lang  of the words
- * @property {(number: number) => string} written
+ * @property {(number: number) => string} write
+ * @property {(root: ShadowRoot, css: string) => void} dress
  */
 
 /**
  * The receipt of this session's visit, if there is one. A page may count the visit itself, also for a community.
- * @param {Source} source  @returns {Receipt | null | undefined}
+ * @param {Given} given  @returns {Receipt | null | undefined}
  */
 function receiptOf({ koyjabo, base, session }) {
   const { isNotCounted } = /** @type {typeof import("./koyjabo-client.3.js").KoyJabo} */ (koyjabo.constructor);
@@ -53,48 +53,41 @@ function receiptOf({ koyjabo, base, session }) {
   }
 }
 
-/** What an element shows of the visitor's own visit. */
-export class Own {
-  #root;
-  #link = part("a", "link");
+/** The parts of an element for the visitor's own visit. */
+class Own {
+  link = part("a", "link");
   #button = part("button", "share");
   #status = part("span", "status"); // says that the link was copied, or shows it
   #title = "";
   #lang = /** @type {keyof typeof WORDS} */ ("en");
   #timer = 0;
 
-  /** @param {ShadowRoot} root  of the element  @param {(root: ShadowRoot, css: string) => void} dress */
-  constructor(root, dress) {
-    this.#root = root;
+  constructor() {
     this.#button.type = "button";
     this.#button.addEventListener("click", () => this.#share());
     this.#status.setAttribute("role", "status");
-    dress(root, CSS);
   }
 
-  /**
-   * @param {CountElement} element  its `data-sample` is a number to show in place of the visitor's, as on the page Connect
-   * @param {Source & Spelling} given
-   * @returns {HTMLAnchorElement | undefined} the number, once it is known
-   */
-  show({ dataset: { sample }, share }, { lang, written, ...source }) {
-    const visit = sample ? { ordinal: Number(sample), share: "" } : receiptOf(source);
-    const parts = [this.#button, this.#status];
-    if (!visit || !share) for (const one of parts) one.remove();
-    else if (!this.#button.isConnected) this.#root.append(...parts);
-    if (!visit) return;
-    const number = written(visit.ordinal), words = WORDS[(this.#lang = /^bn\b/i.test(lang) ? "bn" : "en")];
+  /** @param {Omit<Receipt, "today">} visit  @param {Given} given */
+  name({ ordinal, share }, { base, lang, write }) {
+    const number = write(ordinal), words = WORDS[(this.#lang = /^bn\b/i.test(lang) ? "bn" : "en")];
     this.#title = words.visit.replace("{number}", number);
-    Object.assign(this.#link, { href: new URL(visit.share.slice(1), source.base).href, lang: this.#lang, ariaLabel: this.#title });
+    Object.assign(this.link, { href: new URL(share.slice(1), base).href, lang: this.#lang, ariaLabel: this.#title });
     Object.assign(this.#button, { lang: this.#lang, ariaLabel: words.own.replace("{number}", number) });
-    write(this.#link, number);
-    write(this.#button, words.share);
-    return this.#link;
+    say(this.link, number);
+    say(this.#button, words.share);
+  }
+
+  /** Add the button to an element, or remove it. @param {ShadowRoot} root  @param {boolean} shares */
+  offer(root, shares) {
+    const parts = [this.#button, this.#status];
+    if (!shares) for (const one of parts) one.remove();
+    else if (!this.#button.isConnected) root.append(...parts);
   }
 
   /** Share the link with an app, or else copy it, or else show it. */
   async #share() {
-    const { href: url } = this.#link, words = WORDS[this.#lang];
+    const { href: url } = this.link, words = WORDS[this.#lang];
     try {
       return await navigator.share({ title: this.#title, text: this.#title, url });
     } catch (error) {
@@ -104,8 +97,8 @@ export class Own {
     this.#status.lang = this.#lang;
     try {
       await navigator.clipboard.writeText(url);
-      write(this.#status, words.copied);
-      this.#timer = setTimeout(() => write(this.#status, ""), COPIED_MS);
+      say(this.#status, words.copied);
+      this.#timer = setTimeout(() => say(this.#status, ""), COPIED_MS);
     } catch {
       const link = Object.assign(part("a", "link"), { href: url, textContent: url });
       this.#status.replaceChildren(words.copy, link);
@@ -121,6 +114,31 @@ function part(tag, name) {
 }
 
 /** @param {Element} element  @param {string} text */
-function write(element, text) {
+function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+/** @type {WeakMap<CountElement, Own>} */
+const shown = new WeakMap();
+
+/**
+ * Show what an element has of the visitor's own visit.
+ * @param {CountElement} element  its `data-sample` is a number to show in place of the visitor's, as on the page Connect
+ * @param {Given} given
+ */
+export function show(element, given) {
+  const root = /** @type {ShadowRoot} */ (element.shadowRoot), [number, label] = root.children;
+  let own = shown.get(element);
+  if (!own) {
+    shown.set(element, (own = new Own()));
+    given.dress(root, CSS);
+  }
+  const { sample } = element.dataset;
+  const visit = sample ? { ordinal: Number(sample), share: "" } : receiptOf(given);
+  if (visit) own.name(visit, given);
+  own.offer(root, !!visit && element.share);
+  if (element.getAttribute("value") !== "mine" || element.hasAttribute("community")) return;
+  const content = visit ? own.link : given.content, text = visit && element.getAttribute("label");
+  if (number.firstChild !== content) number.replaceChildren(content); // a link would lose its focus
+  say(label, text ? ` ${text}` : "");
 }
