@@ -4,7 +4,7 @@ import logging
 import time
 from typing import NamedTuple
 
-from koyjabo.base.database.outage_causes import cause_of
+from koyjabo.base.database.outage_causes import cause_of, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Outage:
         self._cause = cause_of(error.__cause__ or error) or self._cause
         if self._since is None:
             self._since = came_at
-            log.error("ledger_unavailable cause=%r", str(error.__cause__ or error).strip())
+            log.error("ledger_unavailable cause=%r", reason_of(error))
 
     def succeeded(self) -> None:
         """Record a successful commit. Logs the first one after a failure."""

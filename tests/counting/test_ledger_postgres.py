@@ -351,3 +351,10 @@ def test_half_of_a_restored_dump_is_an_outage_and_no_error_of_the_program(postgr
     assert postgres_site.post("/api/visitor/register", json=visit).status_code == 503
     postgres_database.rows("ALTER TABLE watermarks ADD PRIMARY KEY (name)")
     assert postgres_site.post("/api/visitor/register", json=visit).status_code == 200
+
+
+def test_the_log_names_the_cause_of_an_outage_without_the_statement(postgres_site, postgres_database, caplog):
+    postgres_database.rows("ALTER TABLE visits RENAME TO later")
+    assert postgres_site.post("/api/visitor/register", json={"visitorId": "ayesha"}).status_code == 503
+    (line,) = (line for line in caplog.messages if line.startswith("ledger_unavailable"))
+    assert line == """ledger_unavailable cause='relation "visits" does not exist'"""

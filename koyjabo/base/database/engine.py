@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
 from koyjabo.base.core.extensions import db
-from .outage_causes import LACKING_FILE_SYSTEM, waiting_helps
+from .outage_causes import LACKING_FILE_SYSTEM, reason_of, waiting_helps
 from .revisions import MIGRATIONS, NEWEST_REVISION, OLDEST_REVISION
 
 log = logging.getLogger(__name__)
@@ -183,10 +183,10 @@ def translated_errors() -> Iterator[None]:
     except (OperationalError, sqlite3.OperationalError) as error:
         driver = getattr(error, "orig", error)
         is_lacking = getattr(driver, "sqlite_errorname", "") in LACKING_FILE_SYSTEM
-        reason = OTHER_FILE_SYSTEM if is_lacking else str(driver)
+        reason = OTHER_FILE_SYSTEM if is_lacking else reason_of(driver)
         raise (LedgerUnavailable() if waiting_helps(driver) else _unusable(reason)) from error
     except (DBAPIError, sqlite3.DatabaseError) as error:
-        raise _unusable(str(getattr(error, "orig", error))) from error
+        raise _unusable(reason_of(error)) from error
     except OSError as error:
         reason = f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
         reason += ". Choose a file that the server may create and write"
@@ -196,8 +196,7 @@ def translated_errors() -> Iterator[None]:
 
 
 def _unusable(reason: str) -> UnusableDatabase:
-    reason = " ".join(reason.partition("\nLINE ")[0].split())  # PostgreSQL shows the statement after it
-    return UnusableDatabase(f"DATABASE_URL names a database that cannot be used: {reason.rstrip('.')}.")
+    return UnusableDatabase(f"DATABASE_URL names a database that cannot be used: {reason}.")
 
 
 def is_up_to_date(session: Session) -> bool:

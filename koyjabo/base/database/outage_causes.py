@@ -90,5 +90,9 @@ def waiting_helps(error: BaseException) -> bool:
 
 
 def reason_of(error: Exception) -> str:
-    """The driver's message, without a full stop and without the lines that SQLAlchemy adds for programmers."""
-    return str(getattr(error.__cause__, "orig", error.__cause__ or error)).strip().rstrip(".")
+    """The driver's message in one line, without a full stop, and without the statement and the values that SQLAlchemy
+    and PostgreSQL add.
+    """
+    driver = getattr(error.__cause__, "orig", error.__cause__ or error)
+    text = getattr(getattr(driver, "diag", None), "message_primary", None) or str(driver)
+    return " ".join(text.split()).rstrip(".")

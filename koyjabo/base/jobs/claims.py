@@ -13,6 +13,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import Advance, Runtime
 from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.outage_causes import reason_of
 from . import job_queries
 from .job_queries import Claim
 
@@ -80,7 +81,7 @@ class DailyWork:
                 at_end()
         except (LedgerUnavailable, ClaimLost) as error:
             if not self._database.is_closed:  # otherwise the server stops
-                log.warning("%s_interrupted day=%s cause=%r", self._event, claim.day, str(error.__cause__ or error))
+                log.warning("%s_interrupted day=%s cause=%r", self._event, claim.day, reason_of(error))
         except Exception:
             log.exception("%s_failed day=%s", self._event, claim.day)
         finally:
@@ -165,7 +166,7 @@ class LeasedTask(WorkLease):
             work()
         except LedgerUnavailable as error:
             if not self._database.is_closed:
-                log.warning("%s cause=%r", self._interrupted, str(error.__cause__ or error))
+                log.warning("%s cause=%r", self._interrupted, reason_of(error))
         except Exception:
             log.exception(self._failed)
         finally:

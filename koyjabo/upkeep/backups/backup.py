@@ -18,6 +18,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.core.runtime import ReportProgress
 from koyjabo.base.database import engine
+from koyjabo.base.database.outage_causes import reason_of
 from koyjabo.base.database.revisions import NEWEST_REVISION
 from koyjabo.people.audit import log
 from koyjabo.upkeep.backup_record_queries import BACKUP_ACTION, FAILURE_ACTION, RESTORE_ACTION
@@ -98,7 +99,7 @@ def record(head: Head, clock: Clock, **details: bool) -> None:
         with engine.translated_errors(), engine.exclusive(db.engine.url) as session:
             entry.store(session)
     except KoyJaboError as error:
-        logger.warning("backup_not_recorded cause=%r", str(error.__cause__ or error))
+        logger.warning("backup_not_recorded cause=%r", reason_of(error))
 
 
 def _head(connection: Any, clock: Clock) -> Head:

@@ -11,6 +11,7 @@ from koyjabo.base.core.errors import LedgerUnavailable, NotYetForgotten, Unknown
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.core.runtime import Advance
+from koyjabo.base.database.outage_causes import reason_of
 from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.jobs.running_jobs import RunningJobs
 from koyjabo.base.models import SITE
@@ -104,7 +105,7 @@ class Erasure:
                     with suppress(UnknownVisitor):  # another request has erased the visitor in the meantime
                         advance(self._forget(by, visitor_id, advance))
         except (LedgerUnavailable, NotYetForgotten) as error:
-            logger.warning("erasure_interrupted cause=%r", str(error.__cause__ or error))
+            logger.warning("erasure_interrupted cause=%r", reason_of(error))
         except Exception:
             logger.exception("erasure_failed")
 

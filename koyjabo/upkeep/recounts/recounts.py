@@ -17,6 +17,7 @@ from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.core.runtime import Advance, ReportProgress
 from koyjabo.base.database import engine
 from koyjabo.base.database.engine import exclusive_transaction
+from koyjabo.base.database.outage_causes import reason_of
 from koyjabo.base.database.rows import raise_sequences
 from koyjabo.base.jobs import job_queries
 from koyjabo.base.jobs.claims import ClaimLost, WorkLease, is_stored
@@ -111,7 +112,7 @@ class Recounts:
         try:
             self._database.write(store_recount, by._replace(at_ms=self._clock.now_ms()), details)
         except LedgerUnavailable as error:  # the command still gets its result
-            log.warning("recount_not_recorded cause=%r", str(error.__cause__ or error))
+            log.warning("recount_not_recorded cause=%r", reason_of(error))
         return result
 
     def repair(self, progress: ReportProgress) -> tuple[list[str], list[str]]:
