@@ -13,7 +13,7 @@ from pages import expect, wait_for
 from test_count_element import BENGALI, script, tag
 
 WRITTEN_BY_SERVERS = ("htmx", "turbo")
-COUNTING = ("counts", "views")
+COUNTING = ("counts", "views", "stores")
 """Attributes that change what a page counts. Their cells have a page each."""
 
 NAMED, VIEWS = "/posts/matrix", 3
@@ -52,7 +52,7 @@ class Shop:
         name, way, url = cell.surface, cell.distortion, f"http://localhost:{self.site.port}"
         values = {
             **{"lang": "bn", "value": "today", "page": NAMED, "label": "so far", "counts": False, "views": False},
-            **{"share": True},
+            **{"share": True, "stores": "nothing"},
             **{"community": self.community, "base-url": url if is_set(cell) else "http://localhost:1"},
         }
         text = {False: "false", True: ""}.get(values[name], values[name])
@@ -113,6 +113,8 @@ def test_an_attribute_that_a_page_sets_in_its_own_way_has_the_outcome_of_its_row
     wait_for(page, lambda: site.stats().total == before + 1, "the page's visit is counted")
     for cell in cells:
         shop.shows(cell, shop.text(cell))
+    if cell.surface == "stores":
+        assert (page.evaluate(STORED) == []) == is_set(cell)
     if cell.surface == "views":
         page.evaluate("(path) => history.pushState({}, '', path)", f"/{shop.next_path}")
         shop.shows(cell, str(int(not is_set(cell))))

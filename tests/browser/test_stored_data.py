@@ -34,7 +34,7 @@ UNACKNOWLEDGED = (
 )
 PLACES = {
     "the `visitorId`": {("localStorage", "visitorId")},
-    "the session's visit, and its id with `remember: false`": {
+    "the session's visit, its first page and referrer until the server responds, and its id with `remember: false`": {
         ("sessionStorage", "koyjabo.visit"),
         ("sessionStorage", "visitorId"),
     },

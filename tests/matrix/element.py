@@ -19,6 +19,7 @@ TABLE = Table(
     rows="""
     counts                                                c c c c m m c c c c c c c c c c c c c c c
     views                                                 c c c c m m c c c c c c c c c c c c c c c
+    stores                                                c c c c c c c c c c c c c c c c c c c c c
     lang, label, community, base-url, page, value, share  c c c c m m c c c c c c c c c c c c c c c
     """,
     reasons={

@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
 from koyjabo.base.core.extensions import db
+from . import rights
 from .outage_causes import LACKING_FILE_SYSTEM, reason_of, waiting_helps
 from .revisions import MIGRATIONS, NEWEST_REVISION, OLDEST_REVISION
 
@@ -68,31 +69,6 @@ SELECT l.pid, coalesce(a.application_name, '') AS application, coalesce(host(a.c
 FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = {EXCLUSIVE_LOCK} AND l.objsubid = 1 AND l.granted
 AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-""")
-SELECT_LACKED_TABLES = text("""
-SELECT name FROM unnest(:tables) AS name, to_regclass(name) AS known WHERE NOT (
-    has_table_privilege(known, 'SELECT') AND (name = 'alembic_version' OR has_table_privilege(known, 'INSERT')
-    AND has_table_privilege(known, 'UPDATE') AND has_table_privilege(known, 'DELETE')))
-""")
-SELECT_LACKED_SEQUENCES = text("""
-SELECT name FROM unnest(:tables) AS name
-WHERE to_regclass(name) IS NOT NULL AND NOT has_sequence_privilege(pg_get_serial_sequence(name, 'id'), 'USAGE')
-""")
-SELECT_SCHEMA_GRANT = text("""
-SELECT format('GRANT USAGE ON SCHEMA %s TO %I', relnamespace::regnamespace, current_user) FROM pg_class
-WHERE relname = 'alembic_version' AND NOT has_schema_privilege(relnamespace, 'USAGE')
-    AND to_regclass('alembic_version') IS NULL
-""")
-SELECT_HIDDEN_TABLES = text("""
-SELECT string_agg(name, ', '), string_agg(format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', known), '; ')
-FROM (SELECT name, to_regclass(name) AS known FROM unnest(:tables) AS name) AS named
-WHERE row_security_active(known) AND NOT EXISTS (SELECT 1 FROM pg_policy WHERE polrelid = known)
-""")
-"""With a policy, the owner has decided which rows this role sees."""
-
-SELECT_GRANTS = text("""
-SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %1$I TO %2$I; '
-    'GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA %1$I TO %2$I', current_schema(), current_user)
 """)
 
 
@@ -232,34 +208,8 @@ def require_tables(session: Session) -> None:
 
 def require_rights(session: Session) -> None:
     """Check that this PostgreSQL role has all rights it needs. Raises UnusableDatabase."""
-    if lacked := lacked_rights(session):
+    if lacked := rights.lacked(session):
         raise _unusable(f"its role lacks {lacked.rights}. As the owner of the tables, run {lacked.grants}")
-
-
-class LackedRights(NamedTuple):
-    rights: str  # such as "USAGE on 4 sequences, such as of events"
-    grants: str  # the statements that bring them
-
-
-def lacked_rights(session: Session) -> LackedRights | None:
-    """The rights to read, change and number rows that this PostgreSQL role lacks, if any."""
-    if session.get_bind().dialect.name == "sqlite":
-        return None
-    from .sequences_postgres import numbered_tables
-
-    if grant := session.scalar(SELECT_SCHEMA_GRANT):
-        return LackedRights("USAGE on the schema of its tables", grant)
-    names = ["alembic_version", *sorted(db.metadata.tables)]
-    hidden, statements = session.execute(SELECT_HIDDEN_TABLES, {"tables": names}).one()
-    if hidden:
-        return LackedRights(f"a policy for row security on {hidden}", statements)
-    tables = session.scalars(SELECT_LACKED_TABLES, {"tables": names}).all()
-    sequences = session.scalars(SELECT_LACKED_SEQUENCES, {"tables": numbered_tables()}).all()
-    lacked = [f"SELECT, INSERT, UPDATE or DELETE on {len(tables)} tables, such as {tables[0]}"] if tables else []
-    lacked += [f"USAGE on {len(sequences)} sequences, such as of {sequences[0]}"] if sequences else []
-    if not lacked:
-        return None
-    return LackedRights(" and ".join(lacked), session.execute(SELECT_GRANTS).scalar_one())
 
 
 def migrate(connection: Connection) -> None:

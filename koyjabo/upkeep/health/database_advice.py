@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.base.database.engine import lacked_rights
+from koyjabo.base.database import rights
 from . import queries
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class DatabaseAdvice:
             order, lacked, grant = self._database.read(
                 lambda session: (
                     queries.changed_order(session),
-                    lacked_rights(session),
+                    rights.lacked(session),
                     queries.sequence_grant(session),
                 )
             )

@@ -12,7 +12,7 @@ const Shop = Component({
   schemas: [CUSTOM_ELEMENTS_SCHEMA],
   template: `@if (shown(); as given) {
     <koyjabo-count [lang]="given.lang ?? 'en'" [value]="given.value" [page]="given.page" [label]="given.label"
-      [community]="given.community" [baseUrl]="given['base-url']" [counts]="given.counts" [views]="given.views"></koyjabo-count>
+      [community]="given.community" [baseUrl]="given['base-url']" [counts]="given.counts" [views]="given.views" [share]="given.share" [stores]="given.stores"></koyjabo-count>
   }`,
 })(
   class {

@@ -1,5 +1,7 @@
 /** The client module's requests, and their retries. */
 
+import { isPage } from "./storage.js";
+
 export const ANSWER_LIMIT_MS = 10_000;
 
 export const POLL_MS = 2_000;
@@ -9,7 +11,7 @@ export const SILENCE_MS = 45_000; // pages cannot see the server's pings and com
 /** Resolves when the page is shown: browsers may load a page before showing it. Until then, nothing is read, stored or sent. */
 export const shown = () => isPrepared() && new Promise((then) => on("prerenderingchange", then));
 
-export const isPrepared = () => /** @type {any} */ (globalThis.document)?.prerendering;
+export const isPrepared = () => isPage && /** @type {any} */ (document).prerendering;
 
 export const FRESH_AT_LOAD_MS = 10_000;
 
