@@ -217,6 +217,9 @@ Redis: one server has all keys
 Redis: memory is left for a write
     Key eviction, noeviction | no request waits for Redis | said
     behind: Redis / full
+Redis: one more client may connect
+    Client handling, Maximum concurrent connected clients | all pages agree | said
+    base/cluster/test_redis_workers.py::test_a_redis_that_accepts_no_further_client_refuses_the_listener
 Redis: the user may run the commands that we use
     ACL | no request waits for Redis | said
     behind: Redis / wrong password

@@ -110,7 +110,8 @@ class RedisClient:
         Returns how long the task pauses before its next command, s: 1 after its first refusal, then twice as long each
         time. Returns 0 if Redis does not refuse the command.
         """
-        if not isinstance(error, REDIS_REFUSALS):
+        # For redis-py, "ERR max number of clients reached" is an error of the connection.
+        if not isinstance(error, REDIS_REFUSALS) and getattr(error, "status_code", None) != "ERR":
             self._refusals.pop(task, None)
             self._pauses_s.pop(task, None)
             if not self._refusals:

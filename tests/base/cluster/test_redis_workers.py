@@ -258,6 +258,20 @@ def test_a_redis_that_refuses_a_write_is_named_once_and_returns_only_after_it_wr
     client.close()
 
 
+def test_a_redis_that_accepts_no_further_client_refuses_the_listener(disposable_redis, caplog):
+    """The commands of this worker may have their connections already."""
+    client = connect(disposable_redis.url)
+    with disposable_redis.client() as operator:
+        operator.config_set("maxclients", 1)
+        Thread(target=Listener(client, ThreadRuntime(), (CHANNEL,), lambda *_: None).run, daemon=True).start()
+        wait_until(lambda: client.refusal == "ERR max number of clients reached", "the refusal is known")
+        wait_until(lambda: operator.info("stats")["rejected_connections"] > 2, "it has tried again")
+        operator.config_set("maxclients", 9)
+        wait_until(lambda: not client.refusal, "it is accepted")
+    assert [line.getMessage().split()[0] for line in caplog.records] == ["redis_refused"]
+    client.close()
+
+
 def refused(server) -> dict[str, object] | None:
     readiness = server.get("/readyz").json()["checks"]["redis"]
     return None if readiness["ok"] else readiness
