@@ -220,6 +220,8 @@ NOT_HERE = {  # created by commands, or parts of other projects
     ".cache/",
     "cloudflare-worker.js",
     "app/koyjabo.d.ts",
+    "index.html",
+    "vite.config.js",
     "services/analyticsService.ts",
     "visitors/",
 }

@@ -93,6 +93,7 @@ def test_the_documents_and_the_first_page_show_the_code_of_connect(site):
     site.services[StoredSettings].change(OPERATOR, PAGE_NUMBERS="*")
     admin = panel(site)
     choices = [f"value={value}&counts={counts}" for value in ("total", "page") for counts in ("yes", "no")]
+    choices.append("stores=nothing")
     offered = {
         code
         for look in LOOKS
