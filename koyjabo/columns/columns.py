@@ -53,7 +53,7 @@ class Columns:
     5. the state of the rows: no block is stored, and no other change is counted
 
     `change` takes the third and the fourth, and its first correction the fifth. A transaction with the first lock may
-    take the third later, because those who record events wait for no other lock.
+    take the third later, because those who hold it wait for none of the first two.
     """
 
     def __init__(self, sums: RunningSums, writer: BlockWriter, events: EventLedger) -> None:

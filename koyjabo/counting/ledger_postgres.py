@@ -1,4 +1,4 @@
-"""The ledger's transactions on PostgreSQL: one or two round trips for a batch of any size.
+"""The ledger's transactions on PostgreSQL: one to three round trips for a batch of any size.
 
 A process knows the numbers that its last commit left. While no other commit is known, it plans a batch of visits to the
 site with these numbers, as if all visits and visitors were new. One message locks the counter, compares the numbers,
@@ -224,7 +224,7 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
     def _write_looked_up(
         self, batch: list[Keyed], durable: str, prepare: str, cursor: Any, first: Planned | None
     ) -> BatchPlan:
-        """Write a batch in two round trips."""
+        """Write a batch in two round trips, or three if a page continues a visit."""
         server, rows = look_up(cursor, batch, self._clock, prepare)
         site = rows.snapshot[SITE]
         rows.pages = look_up_pages(cursor, batch)

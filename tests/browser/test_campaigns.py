@@ -34,8 +34,9 @@ async ([server, queries]) => {
 
 
 def campaigns(site, page: str) -> list[str | None]:
-    """Campaigns of the visits to a page."""
-    return [campaign for (campaign,) in site.database.rows(f"SELECT campaign FROM visits WHERE page = '{page}'")]
+    """Campaigns of the visits to a page, or to its routes."""
+    query = f"SELECT campaign FROM visits WHERE page = '{page}' OR page LIKE '{page}#/%'"
+    return [campaign for (campaign,) in site.database.rows(query)]
 
 
 def element(site) -> str:

@@ -6,10 +6,12 @@
  * @typedef {(pages: PageNumber[]) => void} PagesListener
  */
 
+import { pathOf as withRoute } from "./client/address.js";
 import { isOwnError } from "./client/posting.js";
 
 const MAX_PATHS = 100; // in a message or request
 const MAX_LENGTH = 512; // of an encoded path
+const ORIGIN_LENGTH = "http://page".length;
 const MAX_QUERY = 6_000; // the server accepts request lines of 8 KB
 const AGAIN_MS = 10_000;
 /** @type {Set<unknown>} */
@@ -21,9 +23,9 @@ const warned = new Set();
  * @param {unknown} name
  */
 function pathOf(name) {
-  const [, host, rest] = /** @type {string[]} */ (/^(https?:\/\/[^/?#]*)?([^?#]*)/i.exec(`${name}`.trim()));
-  const path = rest || (host && "/");
-  if (/^\/(?![a-z]:\/)/i.test(path) && new URL(`http:page${path}`).pathname.length <= MAX_LENGTH) return path;
+  const [, host, rest] = /** @type {string[]} */ (/^(https?:\/\/[^/?#]*)?(.*)/is.exec(withRoute(`${name}`.trim())));
+  const path = host && rest[0] !== "/" ? `/${rest}` : rest;
+  if (/^\/(?![a-z]:\/)/i.test(path) && new URL(`http:page${path}`).href.length - ORIGIN_LENGTH <= MAX_LENGTH) return path;
   if (!warned.has(name)) console.warn(`Write a path like /posts/1, up to ${MAX_LENGTH} characters, not "${name}"`);
   warned.add(name);
 }

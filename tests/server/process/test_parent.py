@@ -10,11 +10,13 @@ from typing import IO, Any
 
 import psutil
 import pytest
+import requests
 from support.clients.connection import Connection
 from support.clients.websocket import WebSocket
 from support.databases.database import SqliteDatabase
 from support.faults.failing_programs import PATIENT, SERVE, written
 from support.programs.forking import Program, start_anew
+from support.programs.patience import PATIENCE_S
 from support.programs.ports import free_port, is_taken
 from support.programs.processes import assert_none_is_left, environment, is_gone, wait_until
 from support.servers.server import START_S, Server
@@ -75,7 +77,7 @@ def test_a_server_without_free_files_lets_new_connections_wait_and_leaves_pages_
     with ExitStack() as stack:
         for _ in range(FILES + 30):
             stack.enter_context(Connection(shell_server.port))
-        assert shell_server.get("/healthz").ok  # arrived after them
+        assert requests.get(f"{shell_server.url}/healthz", timeout=PATIENCE_S).ok  # arrived after them
     assert shell_server.register("ayesha").ordinal == 1
     assert shell_server.worker_pids() == workers
     with ExitStack() as stack:

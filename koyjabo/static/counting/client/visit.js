@@ -38,6 +38,9 @@ function random() {
   }
 }
 
+/** Its beginning is the time when the page was opened. */
+const newVisitId = () => `${Date.now().toString(36)}-${random()}`;
+
 const newVisitorId = () => `visitor_${Date.now()}_${random().slice(-9)}`;
 
 /**
@@ -68,7 +71,7 @@ export class Visit {
   isRegistered = false;
   /** @type {Receipt | null} */
   receipt = null;
-  visitId = `${Date.now().toString(36)}-${random()}`;
+  visitId = newVisitId();
   #key;
   #options;
   #isToSend = () => true;
@@ -85,7 +88,10 @@ export class Visit {
   /** Continue the session's visit or begin one, which counts if `counts`, once the page is shown. @param {boolean} [counts] */
   begin(counts = true) {
     if (!isPage) return;
-    if (isPrepared()) return on("prerenderingchange", () => this.begin(counts));
+    if (isPrepared()) return on("prerenderingchange", () => {
+      this.visitId = newVisitId();
+      this.begin(counts);
+    });
     const { communityId, pageViews, remember = true, visitorIdKey = "visitorId", sessionKey = "" } = this.#options;
     const hasNoId = storesNothing(), continues = (hasNoId && isLater()) || undefined;
     counts &&= !isNotCounted() && !/^(file|content):/.test(location.protocol);
@@ -93,7 +99,7 @@ export class Visit {
     const sentId = hasNoId ? undefined : isNotCounted() ? newVisitorId() : this.visitorId;
     this.who = { visitorId: sentId, anonymous: hasNoId || !remember || undefined };
     this.fields = { communityId, page: addressOf(this.page), referrer: withoutQuery(document.referrer) || "direct", continues };
-    this.isRegistered ||= !!continues && !pageViews; // it belongs to an earlier page's visit, and is not counted
+    this.isRegistered ||= counts && !!continues && !pageViews; // it belongs to an earlier page's visit, and is not counted
     const begun = parsed(session[this.#key]), isKnown = begun?.visitorId === (sentId ?? "") && isId(begun.visitId);
     if (isKnown) {
       this.visitId = begun.visitId;
@@ -172,7 +178,11 @@ export class Visit {
     note(entry);
     if (!this.isRegistered) await begun;
     if (!this.isOpen) return done(id);
-    if (!this.isRegistered) return (await queue()).keep(entry); // after the visit
+    if (!this.isRegistered) {
+      const { keep, later } = await queue();
+      keep(entry);
+      return later(1, local); // after the visit
+    }
     const { isSettled, status, body } = await send(entry);
     if (isSettled && status !== 200) shared.lines?.dropped(body.error, entry.body);
   }
