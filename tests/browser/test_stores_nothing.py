@@ -54,11 +54,26 @@ PAGE = """<!doctype html><title>Elsewhere</title><script>%(watch)s</script>
 <a id="bare" href="/b%(query)s" rel="noreferrer">bare</a>
 <script type="module" src="%(server)s/static/js/koyjabo-count.js"></script>%(more)s"""
 
+SHOWN = (
+    '[...document.querySelectorAll("koyjabo-count")].every(({ shadowRoot }) => /[0-9]/.test(shadowRoot?.textContent))'
+)
+
 MODULE = """<script type="module">
 import { KoyJabo } from "%s/static/js/koyjabo.js";
 window.koyjabo = new KoyJabo();
 koyjabo.start();
 </script>"""
+
+
+LATE = """<script>
+setTimeout(async function begin() {
+  if (!%s) return setTimeout(begin, 20);
+  const { KoyJabo } = await import("%s/static/js/koyjabo.js");
+  window.koyjabo = new KoyJabo();
+  koyjabo.start();
+});
+</script>"""
+"""A page whose framework starts the module after the element."""
 
 
 @contextmanager
@@ -76,6 +91,7 @@ def pages_of(server: str) -> Iterator[str]:
             stores = f'stores="{query["stores"]}"' if "stores" in query else ""
             frame = f'<iframe src="{server}/embed?counts=1&stores=nothing"></iframe>' if "frame" in query else ""
             more = (MODULE % server if "module" in query else "") + frame
+            more += LATE % (SHOWN, server) if "late" in query else ""
             filled = {"watch": WATCH, "stores": stores, "query": f"?{url.query}", "server": server, "more": more}
             self.wfile.write((PAGE % filled).encode())
 
@@ -92,11 +108,6 @@ def pages_of(server: str) -> Iterator[str]:
 def host(site) -> Iterator[str]:
     with pages_of(f"http://localhost:{site.port}") as url:
         yield url
-
-
-SHOWN = (
-    '[...document.querySelectorAll("koyjabo-count")].every(({ shadowRoot }) => /[0-9]/.test(shadowRoot?.textContent))'
-)
 
 
 def counts(site) -> tuple[int, int]:
@@ -136,6 +147,15 @@ def test_a_page_that_stores_nothing_writes_nothing_before_and_after_errors(new_d
     assert stored_by(page) == {("localStorage", "visitorId")}
     assert not [text for text in texts if "visitorId" in text]
     assert site.database.rows("SELECT name, visit_id IS NULL FROM events WHERE name = 'search'")[-1] == ("search", 0)
+
+
+def test_a_later_page_counts_once_if_the_module_starts_after_the_element(new_device, host, site):
+    page, before = new_device().context.new_page(), counts(site)
+    page.goto(f"{host}/a?stores=nothing&late")
+    for later in range(3):
+        wait_for(page, lambda: page.evaluate("window.koyjabo?.isCounted && !koyjabo.waiting"), "the page is counted")
+        wait_for(page, lambda later=later: counts(site) == (before[0] + 1, before[1] + later), "each page counts once")
+        page.click("#link")
 
 
 def test_another_value_of_stores_is_named_in_the_console_and_stores_nothing(new_device, host, site):
