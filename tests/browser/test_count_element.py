@@ -365,7 +365,8 @@ IN_WORKER = """
   const worker = new Worker(URL.createObjectURL(new Blob([`
     const said = [], customElements = { get() {}, define() {} };
     console.warn = (text) => said.push(text);
-    Object.assign(self, { document: { currentScript: { src: ${JSON.stringify(url)} }, scripts: [] }, HTMLElement: class {}, customElements });
+    const document = { currentScript: { src: ${JSON.stringify(url)} }, scripts: [] };
+    Object.assign(self, { document, HTMLElement: class {}, customElements });
     (0, eval)(${JSON.stringify(text)});
     postMessage(said);
   `])));
