@@ -111,7 +111,8 @@ class RedisClient:
         time. Returns 0 if Redis does not refuse the command.
         """
         # For redis-py, "ERR max number of clients reached" is an error of the connection.
-        if not isinstance(error, REDIS_REFUSALS) and getattr(error, "status_code", None) != "ERR":
+        is_refused = isinstance(error, REDIS_REFUSALS) or getattr(error, "status_code", None) == "ERR"
+        if error is None or not is_refused:
             self._refusals.pop(task, None)
             self._pauses_s.pop(task, None)
             if not self._refusals:
