@@ -84,7 +84,7 @@ export function stream(koyjabo, socket, visit, signal, hear, listens, query) {
       this.open();
     }
 
-    /** End a stream without a lock if a request of its own page gets no response while the stream is silent. */
+    /** End a stream without a lock if a request of its page gets no response while the stream is silent. */
     async test() {
       const { source } = this, before = events;
       if (release || source.isTested || isMultiplexed()) return;

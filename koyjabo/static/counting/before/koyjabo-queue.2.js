@@ -7,7 +7,8 @@ export * from "./koyjabo-queue.3.js";
 const MOVED = "koyjaboPath"; // an event where there is no Navigation API
 
 /**
- * Call `look` whenever the page may have changed its path without loading.
+ * Call `look` whenever the page may have changed its path without loading. Like client/path.js, whose copies on a page share
+ * one wrapper. Old service workers import this part, so it imports no client.
  * @param {(event?: any) => void} look  @param {AbortSignal} [signal]  ends it
  */
 export function onPath(look, signal) {
@@ -22,9 +23,10 @@ export function onPath(look, signal) {
   for (const name of ["pushState", "replaceState"]) {
     try {
       const original = calls[name];
-      if (!original[MOVED]) calls[name] = (/** @type {unknown[]} */ ...args) => {
-        original.apply(history, args);
-        dispatchEvent(new Event(MOVED));
+      if (!original[MOVED]) calls[name] = function (/** @type {unknown[]} */ ...args) {
+        const result = original.apply(this, args);
+        dispatchEvent(Object.assign(new Event(MOVED), { navigationType: name.slice(0, -5) }));
+        return result;
       };
       calls[name][MOVED] = true;
     } catch {

@@ -8,7 +8,7 @@ import { onPath } from "./path.js";
 import { on } from "./requests.js";
 import { shared } from "./shared.js";
 
-const REPLACED_MS = 500; // routers redirect by replacing a path that nobody has seen
+const REPLACED_MS = 500; // routers redirect by replacing a path before it is seen
 
 /**
  * A view, which waits because another path may replace its own.
